@@ -1,0 +1,1 @@
+"""The named queries (`*.cypher`) as package data; `kg.queries` reads them."""

@@ -1,0 +1,62 @@
+"""What the model is given and what it gives back, as Arrow tables. No store, no loader.
+
+Input is a `GraphTables`: node tables whose row number is the node's integer id, and edge tables
+with int64 `src` and `dst` rows. Output is a `Candidate`: profile and interest tables keyed by the
+external ids again, with the model, the metrics and the settings that made them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class GraphTables:
+    """One graph as arrays.
+
+    users: userId (string), createdAt …
+    items: itemId, title, description, brand, price
+    categories: categoryId, name, level. Source categories only; empty where there are none.
+    behaviour: by edge type (RATED, REVIEWED, PURCHASED, …): src user row, dst item row, at (int64
+        epoch s, nullable), weight (float64), and where the type has them rating, text, title,
+        quantity, price, cancelledQuantity.
+    social: FOLLOWS, FRIEND_OF: src, dst user rows.
+    item_category: src item row, dst category row, weight.
+    category_parent: src narrower, dst broader category row.
+    """
+
+    users: pa.Table
+    items: pa.Table
+    categories: pa.Table
+    behaviour: dict[str, pa.Table]
+    social: dict[str, pa.Table]
+    item_category: pa.Table
+    category_parent: pa.Table
+    negative: tuple[str, ...] = ("RETURNED",)
+    """Behaviour types that speak against an item; never a positive, never a target."""
+    positive_weight: float = 0.6
+    """An opinion (a type with a `rating`) counts as positive from this weight on."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained release before it is written anywhere. Columns as `kg.schema` / `kg.profile`."""
+
+    users: pa.Table
+    items: pa.Table
+    edges: dict[str, pa.Table]
+    """"INTERESTED_IN.Category", "INTERESTED_IN.Item", "SIMILAR_TO" with string src, dst."""
+    categories: pa.Table | None
+    """Derived categories, where the source has none."""
+    item_category: pa.Table | None
+    metrics: dict[str, Any]
+    """The tables of `kg train` as JSON-able lists of rows, with the calibration and the gates'
+    figures."""
+    as_of: int | None
+    horizon_days: int | None
+    config: dict[str, Any]
+    weights: dict[str, Any] = field(default_factory=dict)
+    """The checkpoint's tensors by name (torch), with what `gnn.checkpoint` needs to score again."""

@@ -1,0 +1,82 @@
+"""What a source gives and what staging leaves behind: the seam between bytes and the graph.
+
+A source turns files into *raw batches*; `loaders.stage` cleans them, drops duplicates, writes one
+folder of Parquet files per table of `kg.schema` and returns a `Staged`. Nothing has touched a store
+by then, so a load that fails or is refused (`--strict`) has changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+
+Progress = Callable[[str, int, int | None], None]
+"""`progress(label, done, total)`; total is None where it is not known."""
+
+REJECT_COLUMNS = ("file", "line", "reason", "raw")
+
+
+class FileReport(BaseModel):
+    """One file's rows: `rows == written + merged + rejected`, always."""
+
+    file: str
+    holds: str
+    """What its rows are: "ratings", "reviews", "items", "friends", …"""
+    rows: int
+    written: int
+    merged: int
+    """Duplicates of a row that is written, here or earlier in the load."""
+    rejected: int
+
+
+class LoadReport(BaseModel):
+    source: str
+    files: list[FileReport]
+    findings: dict[str, int] = {}
+    """Rows in which a check found something, by check; a row may be in several
+    ("rating off the scale", "exact duplicate", "no customer", "cancellation", "outlier price")."""
+    reject_reasons: dict[str, int] = {}
+    tables: dict[str, int] = {}
+    """Rows staged by table."""
+    rejects: str | None = None
+    """The rejects file, where there are any."""
+
+    @property
+    def rows(self) -> int:
+        return sum(f.rows for f in self.files)
+
+    @property
+    def written(self) -> int:
+        return sum(f.written for f in self.files)
+
+    @property
+    def merged(self) -> int:
+        return sum(f.merged for f in self.files)
+
+    @property
+    def rejected(self) -> int:
+        return sum(f.rejected for f in self.files)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Cleaned tables on disk. Keys are unique within a table (node key, `eventId`, or src+dst), and
+    both ends of every edge are in the node tables."""
+
+    folder: Path
+    tables: Mapping[str, Sequence[Path]]
+    attributes: Mapping[str, pa.Schema]
+    """Columns a source adds to what `kg.schema` declares, by table."""
+    report: LoadReport
+
+    def batches(self, table: str, rows: int = 200_000) -> Iterator[pa.Table]:
+        """The table in pieces of at most `rows` rows, in declared column types."""
+        for path in self.tables[table]:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=rows):
+                    yield pa.Table.from_batches([batch])
