@@ -45,10 +45,12 @@ class Neo4jSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore")
 
-    username: str = Field("neo4j", validation_alias=AliasChoices("NEO4J_USERNAME", "NEO4J_USER"))
-    password: SecretStr | None = Field(None, validation_alias="NEO4J_PASSWORD")
-    password_file: Path | None = Field(None, validation_alias="NEO4J_PASSWORD_FILE")
-    database: str | None = Field(None, validation_alias="NEO4J_DATABASE")
+    username: str = Field(
+        default="neo4j", validation_alias=AliasChoices("NEO4J_USERNAME", "NEO4J_USER")
+    )
+    password: SecretStr | None = Field(default=None, validation_alias="NEO4J_PASSWORD")
+    password_file: Path | None = Field(default=None, validation_alias="NEO4J_PASSWORD_FILE")
+    database: str | None = Field(default=None, validation_alias="NEO4J_DATABASE")
     """None is the server's default database."""
 
     def secret(self) -> str | None:
