@@ -1,0 +1,123 @@
+"""Store → the model's arrays: one export, source categories only, and a fingerprint of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kg.schema import BEHAVIOURS, EDGE_TABLES, POSITIVE_WEIGHT, SOCIAL
+from kg.store import GraphStore, Snapshot
+
+if TYPE_CHECKING:
+    from gnn.tables import GraphTables
+
+NODE_COLUMNS = {
+    "User": ("createdAt",),
+    "Item": ("title", "description", "brand", "price"),
+    "Category": ("name", "level", "derived"),
+}
+# what the model, the attributes and the evidence read of an event; each type has some of them
+_EVENT_COLUMNS = (
+    "eventId", "at", "weight", "rating", "text", "title", "quantity", "price", "cancelledQuantity",
+    "tag",
+)  # fmt: skip
+
+
+def _edge_columns() -> dict[str, tuple[str, ...]]:
+    columns: dict[str, tuple[str, ...]] = {}
+    for name in BEHAVIOURS:
+        declared = {p.name for p in EDGE_TABLES[name].type.properties}
+        columns[name] = tuple(c for c in _EVENT_COLUMNS if c in declared)
+    for name in SOCIAL:
+        columns[name] = ("since",)
+    columns["IN_CATEGORY"] = ("weight",)
+    columns["CHILD_OF"] = ()
+    return columns
+
+
+def read_graph(store: GraphStore, *, until: int | None = None) -> GraphTables:
+    """All the model sees of a store; `until` hides events from that moment on."""
+    return graph_tables(store.export(NODE_COLUMNS, _edge_columns(), until=until))
+
+
+def graph_tables(snapshot: Snapshot) -> GraphTables:
+    from gnn.tables import GraphTables
+
+    categories, row_of = _source_categories(snapshot.nodes["Category"])
+    edges = snapshot.edges
+    return GraphTables(
+        users=snapshot.nodes["User"],
+        items=snapshot.nodes["Item"],
+        categories=categories,
+        behaviour={n: edges[n] for n in BEHAVIOURS if edges[n].num_rows},
+        social={n: edges[n] for n in SOCIAL if edges[n].num_rows},
+        item_category=_renumber(edges["IN_CATEGORY"], row_of, ("dst",)),
+        category_parent=_renumber(edges["CHILD_OF"], row_of, ("src", "dst")),
+        positive_weight=POSITIVE_WEIGHT,
+    )
+
+
+def _source_categories(categories: pa.Table) -> tuple[pa.Table, np.ndarray]:
+    """Without the clusters an earlier release derived; and old row → new row (-1: left out)."""
+    keep = ~pc.fill_null(categories["derived"], False).to_numpy(zero_copy_only=False)
+    row_of = np.where(keep, np.cumsum(keep) - 1, -1)
+    return categories.filter(pa.array(keep)).drop_columns(["derived"]), row_of
+
+
+def _renumber(edges: pa.Table, row_of: np.ndarray, ends: tuple[str, ...]) -> pa.Table:
+    for end in ends:
+        rows = row_of[edges[end].to_numpy()]
+        edges = edges.set_column(edges.schema.get_field_index(end), end, pa.array(rows, pa.int64()))
+        edges = edges.filter(pa.array(rows >= 0))
+    return edges
+
+
+def graph_counts(graph: GraphTables) -> dict[str, int]:
+    counts = {
+        "User": graph.users.num_rows,
+        "Item": graph.items.num_rows,
+        "Category": graph.categories.num_rows,
+        **{name: t.num_rows for name, t in graph.behaviour.items()},
+        **{name: t.num_rows for name, t in graph.social.items()},
+        "IN_CATEGORY": graph.item_category.num_rows,
+        "CHILD_OF": graph.category_parent.num_rows,
+    }
+    return {name: n for name, n in counts.items() if n}
+
+
+def graph_hash(graph: GraphTables) -> str:
+    """Fingerprint of the rows, whatever their order: equal graphs on any store agree.
+
+    A sum of row hashes over keys and columns, so it holds within one version of polars (the card
+    records which)."""
+    users, items = graph.users["userId"], graph.items["itemId"]
+    categories = graph.categories["categoryId"]
+    parts = [
+        ("User", graph.users, {}),
+        ("Item", graph.items, {}),
+        ("Category", graph.categories, {}),
+        *((n, t, {"src": users, "dst": items}) for n, t in graph.behaviour.items()),
+        *((n, t, {"src": users, "dst": users}) for n, t in graph.social.items()),
+        ("IN_CATEGORY", graph.item_category, {"src": items, "dst": categories}),
+        ("CHILD_OF", graph.category_parent, {"src": categories, "dst": categories}),
+    ]
+    hashes = np.array([_sum_of_row_hashes(*part) for part in parts], np.uint64)
+    return f"{int(hashes.sum(dtype=np.uint64)):016x}"
+
+
+def _sum_of_row_hashes(name: str, table: pa.Table, ends: dict[str, pa.ChunkedArray]) -> np.uint64:
+    if not table.num_rows:
+        return np.uint64(0)
+    for end, keys in ends.items():
+        table = table.set_column(
+            table.schema.get_field_index(end), end, keys.take(table[end]).combine_chunks()
+        )
+    table = table.select(sorted(table.column_names))
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    hashes = frame.with_columns(pl.lit(name).alias("__table")).hash_rows(seed=0)
+    return np.uint64(hashes.to_numpy().sum(dtype=np.uint64))

@@ -1,0 +1,69 @@
+"""Candidate folder → what readers see, after the gates, in one step. Rolling back is the same step
+with an older folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kg.errors import GateFailed, ReleaseError
+from kg.gates import Thresholds, check
+from kg.releases import (
+    Card,
+    GateResult,
+    Publication,
+    latest,
+    read_card,
+    read_tables,
+    record_publication,
+    release_tables,
+)
+from kg.store import GraphStore, WriteCount
+
+
+@dataclass(frozen=True)
+class Published:
+    card: Card
+    gates: list[GateResult]
+    forced: str | None
+    written: dict[str, WriteCount]
+
+
+def publish(
+    store: GraphStore,
+    releases: Path,
+    version: str | None = None,
+    *,
+    now: int,
+    force: str | None = None,
+    thresholds: Thresholds | None = None,
+) -> Published:
+    """Make a release live; the newest where none is named.
+
+    Raises NotFound, ReleaseError (checksums; users gone from the store), GateFailed (unless `force`
+    gives a reason, which the release keeps)."""
+    version = version or latest(releases)
+    card = read_card(releases, version)
+    tables = read_tables(releases, version)
+    gates = check(card.metrics.get("health", {}), tables, thresholds)
+    failed = [g for g in gates if not g.passed]
+    if failed and not force:
+        what = "; ".join(f"{g.gate}: {g.says}" for g in failed)
+        raise GateFailed(
+            f"release {version} is not fit to publish: {what}. --force REASON overrides"
+        )
+    forced = force if failed else None
+    store.ensure_schema()
+    written = store.write_release(release_tables(card, tables, now=now, forced=forced))
+    record_publication(
+        releases, version, Publication(at=now, store=store.url, gates=gates, forced=forced)
+    )
+    return Published(card, gates, forced, written)
+
+
+def live_version(store: GraphStore) -> str | None:
+    """The release readers see, or None before the first publish."""
+    rows = store.query("MATCH (r:ProfileRelease) WHERE r.status = 'live' RETURN r.version").rows
+    if len(rows) > 1:
+        raise ReleaseError(f"{len(rows)} live releases; run `kg publish` again")
+    return rows[0][0] if rows else None
