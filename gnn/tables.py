@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,16 @@ class GraphTables:
     """Behaviour types that speak against an item; never a positive, never a target."""
     positive_weight: float = 0.6
     """An opinion (a type with a `rating`) counts as positive from this weight on."""
+
+
+@dataclass(frozen=True)
+class TextVectors:
+    """Text as `gnn.text` encodes it. A row of zeros is a missing text."""
+
+    items: NDArray[np.float32] | None = None
+    """[I, t] title and description. Never reviews: the model pools those itself, as of a moment."""
+    reviews: NDArray[np.float32] | None = None
+    """[R, t] aligned with the rows of `behaviour["REVIEWED"]`."""
 
 
 @dataclass(frozen=True)
