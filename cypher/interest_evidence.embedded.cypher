@@ -1,0 +1,9 @@
+MATCH (u:User {userId: $userId})
+      -[e:VIEWED|CARTED|PURCHASED|RETURNED|RATED|REVIEWED|TAGGED]->(i:Item)
+      -[:IN_CATEGORY]->(:Category)-[:CHILD_OF*0..8]->(c:Category {categoryId: $categoryId})
+OPTIONAL MATCH (u)-[x:INTERESTED_IN]->(c)
+WITH DISTINCT label(e) AS kind, e, i, coalesce(x.topEvidence, []) AS evidence
+RETURN kind, e.eventId AS eventId, e.at AS at, i.itemId AS itemId, i.title AS title,
+       e.rating AS rating, e.text AS text, (kind + ':' + e.eventId) IN evidence AS cited
+ORDER BY coalesce(e.at, 0) DESC, kind, eventId
+LIMIT $k

@@ -1,0 +1,10 @@
+// name: release_health()
+// Which releases the profiles come from, how fresh they are, and whether a gate was overridden.
+// returns: version: string, status: string, users: int, asOf: time, horizonDays: int
+// returns: createdAt: time, publishedAt: time, forced: string, metrics: string
+MATCH (r:ProfileRelease)
+RETURN r.version AS version, r.status AS status,
+       COUNT { MATCH (u:User) WHERE u.modelVersion = r.version } AS users,
+       r.asOf AS asOf, r.horizonDays AS horizonDays, r.createdAt AS createdAt,
+       r.publishedAt AS publishedAt, r.forced AS forced, r.metrics AS metrics
+ORDER BY coalesce(publishedAt, createdAt) DESC, version

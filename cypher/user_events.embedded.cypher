@@ -1,0 +1,7 @@
+MATCH (:User {userId: $userId})
+      -[e:VIEWED|CARTED|PURCHASED|RETURNED|RATED|REVIEWED|TAGGED]->(i:Item)
+RETURN label(e) AS kind, e.eventId AS eventId, e.at AS at, i.itemId AS itemId, i.title AS title,
+       e.rating AS rating, e.quantity AS quantity, e.price AS price,
+       coalesce(e.text, e.tag) AS text
+ORDER BY coalesce(e.at, 0) DESC, kind, eventId
+LIMIT $k

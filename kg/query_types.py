@@ -1,0 +1,117 @@
+"""Types of query parameters and result columns: text from a command line in, values out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, (bool, float)):
+        raise ValueError("not a whole number")
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ValueError("not a whole number") from None
+
+
+def _float(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError("not a number") from None
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
+
+
+def _bool(value: Any) -> bool:
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    try:
+        return value if isinstance(value, bool) else known[str(value).lower()]
+    except KeyError:
+        raise ValueError("neither true nor false") from None
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not text")
+    return value
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
+        return list(value)
+    raise ValueError("not a list of texts")
+
+
+def _time(value: Any) -> int:
+    """Epoch seconds, or a date or moment as ISO 8601; without an offset it is UTC."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = str(value).strip()
+    if text.lstrip("-").isdigit() and len(text) != 8:
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not a time; give 2024-12-31, 2024-12-31T18:00 or epoch seconds") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _map(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("not a map")
+    return value
+
+
+@dataclass(frozen=True)
+class QueryType:
+    convert: Callable[[Any], Any]
+    arrow: pa.DataType
+
+
+TYPES: dict[str, QueryType] = {
+    "string": QueryType(_string, pa.string()),
+    "int": QueryType(_int, pa.int64()),
+    "float": QueryType(_float, pa.float64()),
+    "bool": QueryType(_bool, pa.bool_()),
+    "strings": QueryType(_strings, pa.list_(pa.string())),
+    "time": QueryType(_time, pa.int64()),
+    "map": QueryType(_map, pa.string()),
+}
+"""`time` is UTC epoch seconds, shown to people as a date; `map` is the properties of a node."""
+
+
+def convert(type_: str, value: Any) -> Any:
+    """`value` as a parameter of this type. Raises ValueError that says what it is not."""
+    return TYPES[type_].convert(value)
+
+
+def literal(type_: str, text: str) -> Any:
+    """A default as a header writes it: JSON, or a bare word for text and times. `null` is None."""
+    text = text.strip()
+    if text == "null":
+        return None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    return convert(type_, value)
+
+
+def moment(epoch: int) -> str:
+    """Epoch seconds for people: the date, with the time of day where it is not midnight (UTC)."""
+    try:
+        at = datetime.fromtimestamp(epoch, UTC)
+    except (OverflowError, OSError, ValueError):
+        return str(epoch)
+    return f"{at:%Y-%m-%d}" if epoch % 86_400 == 0 else f"{at:%Y-%m-%d %H:%M}"
