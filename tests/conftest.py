@@ -1,0 +1,101 @@
+"""The Neo4j the tests run on: one server a session, and a plain word where there is none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from tests.neo4j_server import NoServer, start
+from tests.neo4j_server.wipe import WIPE, is_empty, wipe
+
+NEO4J_VARIABLES = (
+    "NEO4J_URI",
+    "NEO4J_USERNAME",
+    "NEO4J_USER",
+    "NEO4J_PASSWORD",
+    "NEO4J_PASSWORD_FILE",
+    "NEO4J_DATABASE",
+)
+
+HOW_TO_HAVE_IT = """\
+To have it, any one of these will do:
+  * NEO4J_URI, NEO4J_USERNAME and NEO4J_PASSWORD of a server whose data may be wiped
+  * Docker with Compose and a running daemon
+  * Java 21 or 25 and Maven (Java 17 for Neo4j 5.26): the server is then fetched and started"""
+
+_not_run = pytest.StashKey[str]()
+_server = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def neo4j_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """URL of a real Neo4j that may be wiped, its credentials in the environment meanwhile."""
+    terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    try:
+        server = start(say=terminal.write_line if terminal else print)
+    except NoServer as e:
+        pytestconfig.stash[_not_run] = str(e)
+        pytest.skip("no Neo4j: the last lines say why")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in NEO4J_VARIABLES:
+            patch.delenv(name, raising=False)
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        pytestconfig.stash[_server] = server.how
+        try:
+            if not server.mine and os.environ.get(WIPE) != "1" and not is_empty(server.url):
+                pytest.fail(
+                    f"{server.how} holds data, and these tests wipe it: set {WIPE}=1 to allow that",
+                    pytrace=False,
+                )
+            yield server.url
+            if not server.mine:
+                wipe(server.url, schema=True)
+        finally:
+            server.close()
+
+
+@pytest.fixture
+def empty_neo4j(neo4j_url: str) -> str:
+    """The same without data. Constraints stay: `ensure_schema` is idempotent, and faster so."""
+    wipe(neo4j_url)
+    return neo4j_url
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for the server is a `neo4j` test, marked or not."""
+    for item in items:
+        if {"neo4j_url", "empty_neo4j"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.neo4j)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a run without Neo4j has failed."""
+    if _not_run in session.config.stash and _in_ci() and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None, None, None]:
+    """After everything else pytest says: which Neo4j was used, or that none was."""
+    yield
+    out = terminalreporter
+    if _server in config.stash:
+        out.write_line(f"Neo4j: {config.stash[_server]}")
+    if _not_run in config.stash:
+        skipped = [r for r in out.stats.get("skipped", []) if "neo4j" in r.keywords]
+        out.section("the Neo4j half did not run", red=True, bold=True)
+        out.write_line(f"{len(skipped)} tests were skipped: {config.stash[_not_run]}")
+        out.write_line(HOW_TO_HAVE_IT)
+        if _in_ci():
+            out.write_line("CI is set: this run has failed.", red=True)
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in ("true", "1")
