@@ -37,6 +37,7 @@ from kg.store import ReleaseTables
 
 SUMS = "SHA256SUMS"
 PUBLICATIONS = "publications.jsonl"
+READY = ".exchange"
 
 
 class GateResult(BaseModel):
@@ -109,7 +110,7 @@ def save(
             pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
         write_model(folder / "model")
         _write_card(folder, card)
-        _write_sums(folder)
+        _seal(folder)
     return target
 
 
@@ -130,15 +131,45 @@ def _write_card(folder: Path, card: Card) -> None:
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _write_sums(folder: Path) -> None:
+def _seal(folder: Path) -> None:
     lines = [f"{_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in _sealed(folder)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def exchange(folder: Path, tables: dict[str, pa.Table]) -> None:
+    """Put other tables in a release's place, all or none; for removing rows for privacy, and for
+    nothing else. A run that dies half-way is finished by the next reader."""
+    draft, ready = folder / ".draft", folder / READY
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(folder, draft, copy_function=os.link, ignore=shutil.ignore_patterns(".draft"))
+    for name, table in tables.items():
+        path = draft / f"{name}.parquet"
+        path.unlink()
+        pq.write_table(table, path, compression="zstd")
+    (draft / SUMS).unlink()
+    _seal(draft)
+    draft.rename(ready)
+    _finish_exchange(folder)
+
+
+def _finish_exchange(folder: Path) -> None:
+    ready = folder / READY
+    if ready.is_dir():
+        for path in [*_sealed(ready), ready / SUMS]:
+            if path.exists():
+                path.replace(folder / path.relative_to(ready))
+        shutil.rmtree(ready)
 
 
 def _sealed(folder: Path) -> list[Path]:
     """Files whose content never changes."""
     loose = {SUMS, PUBLICATIONS}
-    return [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in loose]
+    drafts = (folder / ".draft", folder / READY)
+    return [
+        p
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name not in loose and not any(p.is_relative_to(d) for d in drafts)
+    ]
 
 
 def _sha256(path: Path) -> str:
@@ -186,6 +217,7 @@ def publications(releases: Path, version: str) -> list[Publication]:
 
 def verify(folder: Path) -> None:
     """Raises ReleaseError naming the first file whose checksum is not what was written."""
+    _finish_exchange(folder)
     sums = folder / SUMS
     if not sums.is_file():
         raise ReleaseError(f"{sums} is missing: the release cannot be trusted; train a new one")
@@ -208,8 +240,8 @@ def read_tables(releases: Path, version: str) -> dict[str, pa.Table]:
     verify(folder)
     return {
         path.relative_to(folder).with_suffix("").as_posix(): pq.read_table(path)
-        for path in sorted(folder.rglob("*.parquet"))
-        if "model" not in path.relative_to(folder).parts
+        for path in _sealed(folder)
+        if path.suffix == ".parquet" and "model" not in path.relative_to(folder).parts
     }
 
 

@@ -110,3 +110,22 @@ def test_publications_are_kept(saved: Path) -> None:
         releases.record_publication(saved, "20260101-000000", done)
     releases.verify(saved / "20260101-000000")
     assert [p.at for p in releases.publications(saved, "20260101-000000")] == [5, 6]
+
+
+def test_an_exchange_is_all_or_nothing(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows removed for privacy: a run that dies after its first file is finished by the next."""
+    folder = saved / "20260101-000000"
+    real, moved = Path.replace, []
+
+    def dies_after_one(self: Path, target: Path) -> Path:
+        if moved:
+            raise KeyboardInterrupt
+        moved.append(target)
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", dies_after_one)
+    with pytest.raises(KeyboardInterrupt):
+        releases.exchange(folder, {"users": USERS.slice(1), "edges/SIMILAR_TO": EDGES.slice(1)})
+    monkeypatch.undo()
+    tables = releases.read_tables(saved, "20260101-000000")
+    assert (tables["users"].num_rows, tables["edges/SIMILAR_TO"].num_rows) == (1, 0)
