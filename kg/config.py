@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     """Where candidates and releases are kept; default: beside the embedded store."""
     encoder: str = "minilm"
     """`minilm` (packaged), a folder, or a hub name."""
+    queries: Path | None = None
+    """A folder of an analyst's own named queries."""
     sensitive: Annotated[frozenset[str], NoDecode] = frozenset()
     """Category ids that are never scored and never written, separated by `;` in the variable."""
 

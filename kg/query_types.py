@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def _int(value: Any) -> int:
@@ -73,27 +73,36 @@ def _map(value: Any) -> dict[str, Any]:
     return value
 
 
-@dataclass(frozen=True)
-class QueryType:
-    convert: Callable[[Any], Any]
-    arrow: pa.DataType
-
-
-TYPES: dict[str, QueryType] = {
-    "string": QueryType(_string, pa.string()),
-    "int": QueryType(_int, pa.int64()),
-    "float": QueryType(_float, pa.float64()),
-    "bool": QueryType(_bool, pa.bool_()),
-    "strings": QueryType(_strings, pa.list_(pa.string())),
-    "time": QueryType(_time, pa.int64()),
-    "map": QueryType(_map, pa.string()),
+TYPES: dict[str, Callable[[Any], Any]] = {
+    "string": _string,
+    "int": _int,
+    "float": _float,
+    "bool": _bool,
+    "strings": _strings,
+    "time": _time,
+    "map": _map,
 }
 """`time` is UTC epoch seconds, shown to people as a date; `map` is the properties of a node."""
 
 
 def convert(type_: str, value: Any) -> Any:
     """`value` as a parameter of this type. Raises ValueError that says what it is not."""
-    return TYPES[type_].convert(value)
+    return TYPES[type_](value)
+
+
+def arrow_type(type_: str) -> pa.DataType:
+    """The Arrow type of a result column; a map is its JSON text."""
+    import pyarrow as pa
+
+    return {
+        "string": pa.string(),
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "bool": pa.bool_(),
+        "strings": pa.list_(pa.string()),
+        "time": pa.int64(),
+        "map": pa.string(),
+    }[type_]
 
 
 def literal(type_: str, text: str) -> Any:

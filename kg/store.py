@@ -95,6 +95,10 @@ class GraphStore(Protocol):
         """Constraints, tables and columns of `kg.schema` and `kg.profile`. Idempotent. `attributes`
         names columns a source adds to a table ("User" → country: string)."""
 
+    def attributes(self) -> dict[str, pa.Schema]:
+        """Columns that sources added to what `kg.schema` and `kg.profile` declare, by table; only
+        tables that have any."""
+
     def counts(self) -> dict[str, int]:
         """Rows of every node label and edge table that has any."""
 

@@ -1,0 +1,46 @@
+"""The table of commands."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from kg.cli.export import export
+from kg.cli.load import load
+from kg.cli.profile import profile
+from kg.cli.query import query
+from kg.cli.recommend import recommend
+
+app = typer.Typer(
+    name="kg",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Shop data in; in the graph, for every user, a profile that says what the user is like, "
+    "how sure we are and why.",
+    epilog="Every command takes --store URL (ladybug://PATH, bolt://HOST:PORT, neo4j://HOST:PORT; "
+    "default KG_STORE, else ladybug://kg.lbug) and --json.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kg-profiles {version('kg-profiles')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (load, query, profile, recommend, export):
+    app.command()(command)

@@ -1,0 +1,45 @@
+"""`kg export`: the graph into files of other tools."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kg.cli.options import Json, Store, open_chosen
+from kg.cli.output import print_json, print_line, print_table, progress
+
+
+class Format(StrEnum):
+    parquet = "parquet"
+    csv = "csv"
+    graphml = "graphml"
+
+
+def export(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A new folder; graphml: a file.")],
+    format_: Annotated[
+        Format,
+        typer.Option("--format", help="graphml is for networkx, Gephi, yEd; it has no vectors."),
+    ] = Format.parquet,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Write the whole graph as Parquet or CSV (a file a table) or as one GraphML file.
+
+    \b
+    kg export shop/                                  Parquet, with vectors
+    kg export --format csv shop-csv/
+    kg export --format graphml shop.graphml
+    """
+    from kg.export import export as export_graph
+
+    with open_chosen(store) as graph, progress() as move:
+        rows = export_graph(graph, path, format_.value, progress=move)
+    if json_:
+        print_json({"path": str(path), "format": format_.value, "rows": rows})
+    else:
+        print_table(["table", "rows"], list(rows.items()))
+        print_line(f"in {path}")

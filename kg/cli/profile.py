@@ -1,0 +1,121 @@
+"""`kg profile`: a user id in, the profile and the evidence behind it on one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kg.cli.options import Json, Store, open_chosen
+from kg.cli.output import cell, number, print_json, print_line, print_table, visible
+from kg.query_types import moment
+
+if TYPE_CHECKING:
+    from kg.person import Interest, Person
+
+ITEMS_SHOWN = 5
+"""Of the stored item interests; `kg recommend` shows them all."""
+
+
+def profile(
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """What a user is like, how sure we are and why.
+
+    \b
+    kg profile A1
+    kg profile A1 --json
+    """
+    from kg.person import person
+
+    with open_chosen(store) as graph:
+        found = person(graph, user)
+    if json_:
+        print_json(found.model_dump(by_alias=True))
+    else:
+        _show(found)
+
+
+def _show(found: Person) -> None:
+    print_line(f"{visible(found.user_id)}{_since(found)}")
+    for text in found.notes:
+        print_line(visible(text))
+    _facts("source", found.attributes)
+    if found.profile is not None:
+        _facts("profile", _in_units(found.profile))
+    if found.activity:
+        print_line()
+        print_table(
+            ["activity", "events", "items", "first", "last", "mean rating"],
+            [[a.kind, a.events, a.items, a.first_at, a.last_at, a.mean_rating]
+             for a in found.activity],
+            types=["", "", "", "time", "time", ""],
+        )  # fmt: skip
+    _interests("interest", found.categories)
+    _interests("item", found.items[:ITEMS_SHOWN])
+    if len(found.items) > ITEMS_SHOWN:
+        print_line(f"… and {len(found.items) - ITEMS_SHOWN} more: kg recommend --why, or --json")
+    if found.similar:
+        print_line()
+        print_table(
+            ["similar user", "cosine", "tier", "leading interest"],
+            [[s.user_id, s.score, s.value_tier, s.interest] for s in found.similar],
+        )
+    if found.freshness.release is not None:
+        print_line()
+        print_line(_freshness(found))
+
+
+def _since(found: Person) -> str:
+    created = found.attributes.get("createdAt")
+    first = [a.first_at for a in found.activity if a.first_at is not None]
+    since = f", member since {moment(created)}" if created is not None else ""
+    return since + (f", first seen {moment(min(first))}" if first else "")
+
+
+def _facts(title: str, facts: dict[str, Any]) -> None:
+    shown = {name: value for name, value in facts.items() if value is not None}
+    if shown:
+        print_line(f"{title}: " + "; ".join(f"{visible(n)} {cell(v)}" for n, v in shown.items()))
+
+
+def _in_units(profile: dict[str, Any]) -> dict[str, Any]:
+    """Without what the freshness line says, and with the words for cold start."""
+    from kg.person import STANDS_ON
+    from kg.profile import USER_PROFILE
+
+    shown: dict[str, Any] = {}
+    for declared in USER_PROFILE:
+        value = profile.get(declared.name)
+        if value is None or declared.name in ("modelVersion", "profileAsOf"):
+            continue
+        if declared.name == "coldStart":
+            shown["stands on"] = STANDS_ON.get(value, value)
+        elif declared.unit == "days":
+            shown[declared.name.removesuffix("Days")] = f"{number(value)} days"
+        else:
+            shown[declared.name] = value
+    return shown
+
+
+def _interests(title: str, interests: list[Interest]) -> None:
+    if interests:
+        print_line()
+        print_table(
+            [title, "score", "basis", "evidence"],
+            [[i.name, i.score, i.basis, i.says] for i in interests],
+        )
+
+
+def _freshness(found: Person) -> str:
+    fresh = found.freshness
+    parts = [f"release {fresh.release}"]
+    if fresh.as_of is not None:
+        parts.append(f"as of {moment(fresh.as_of)}")
+    if fresh.horizon_days is not None:
+        parts.append(f"scores are chances within {fresh.horizon_days} days of it")
+    if fresh.published_at is not None:
+        parts.append(f"published {moment(fresh.published_at)}")
+    return ", ".join(parts)

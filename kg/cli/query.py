@@ -1,0 +1,137 @@
+"""`kg query`: a name and `k=v` pairs, or Cypher text, in; rows out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kg.cli.options import Json, Store, open_chosen
+from kg.cli.output import note, print_json, print_line, print_table
+from kg.cli.rows import Format, write_rows
+
+if TYPE_CHECKING:
+    from kg.queries import NamedQuery
+
+
+def query(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A named query; without: list them.")
+    ] = None,
+    given: Annotated[
+        list[str] | None, typer.Argument(metavar="[k=v]...", help="Its parameters.")
+    ] = None,
+    describe: Annotated[
+        str | None, typer.Option("--describe", metavar="NAME", help="Document a named query.")
+    ] = None,
+    cypher: Annotated[
+        str | None,
+        typer.Option("--cypher", metavar="TEXT", help="Read-only Cypher of your own; - is stdin."),
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option("--queries", metavar="DIR", help="Your own .cypher files (or KG_QUERIES)."),
+    ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="parquet needs --output.")
+    ] = Format.table,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there.")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", min=0.01, help="Seconds until it is stopped.")
+    ] = 30.0,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="Rows at most; says when it cut.")
+    ] = 10_000,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """List, document and run the named queries, or Cypher of your own (read-only).
+
+    \b
+    kg query                                         what can be asked
+    kg query --describe top_interests                parameters, columns, text
+    kg query top_interests userId=A1 k=5             run it
+    kg query best_users --format csv -o best.csv     into a file
+    kg query --cypher 'MATCH (u:User) RETURN count(*) AS users'
+    """
+    from kg.config import settings
+    from kg.queries import find_query, load_queries
+
+    chosen = Format.json if json_ else format_
+    if sum(x is not None for x in (name, describe, cypher)) > 1:
+        raise typer.BadParameter("give one of NAME, --describe and --cypher")
+    if chosen is Format.parquet and output is None:
+        raise typer.BadParameter("parquet needs --output FILE", param_hint="--format")
+    known = load_queries(queries or settings().queries)
+    if describe is not None:
+        _describe(find_query(known, describe), as_json=chosen is Format.json)
+        return
+    if name is None and cypher is None:
+        _list(known, as_json=chosen is Format.json)
+        return
+    if cypher is not None:
+        text = sys.stdin.read() if cypher == "-" else cypher
+        types = None
+        with open_chosen(store) as graph:
+            result = graph.query(text, timeout_s=timeout, max_rows=limit)
+    else:
+        named = find_query(known, str(name))
+        arguments = _pairs(named, given or [])
+        types = [c.type for c in named.columns]
+        with open_chosen(store) as graph:
+            result = named.run(graph, arguments, timeout_s=timeout, max_rows=limit)
+    write_rows(result, types, chosen, output)
+    if result.truncated:
+        note(f"cut at {limit} rows: there are more; --limit N asks for them")
+
+
+def _pairs(query: NamedQuery, given: list[str]) -> dict[str, Any]:
+    """`["k=5", "ids=a", "ids=b"]` → `{"k": "5", "ids": ["a", "b"]}`."""
+    lists = {p.name for p in query.parameters if p.type == "strings"}
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{text!r} is not name=value; {query.signature}")
+        if name in lists:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise typer.BadParameter(f"{name} is given twice; {query.signature}")
+        else:
+            found[name] = value
+    return found
+
+
+def _list(queries: dict[str, NamedQuery], *, as_json: bool) -> None:
+    if as_json:
+        print_json([_documented(q) for q in queries.values()])
+    else:
+        print_table(["query", "answers"], [[q.signature, q.sentence] for q in queries.values()])
+
+
+def _describe(query: NamedQuery, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_documented(query) | {"text": query.text, "embedded": query.embedded})
+        return
+    print_line(query.signature)
+    print_line(query.sentence)
+    print_line("returns " + ", ".join(f"{c.name}: {c.type}" for c in query.columns))
+    print_line(f"from {query.where}" + (", with an embedded twin" if query.embedded else ""))
+    print_line()
+    print_line(query.text)
+
+
+def _documented(query: NamedQuery) -> dict[str, Any]:
+    return {
+        "name": query.name,
+        "sentence": query.sentence,
+        "parameters": [
+            {"name": p.name, "type": p.type, "required": p.required, "default": p.default}
+            for p in query.parameters
+        ],
+        "columns": [{"name": c.name, "type": c.type} for c in query.columns],
+    }

@@ -1,0 +1,179 @@
+"""One user from all sides: a store and a user id in, what `kg profile` shows out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from kg.errors import NotFound
+from kg.evidence import Evidence, in_words, resolve
+from kg.profile import USER_PROFILE
+from kg.queries import internal, packaged
+from kg.query_types import moment
+from kg.store import GraphStore
+
+STANDS_ON = {
+    "events": "the user's own events",
+    "friends": "friends only: no event yet",
+    "text": "review text only: no other event yet",
+    "nothing": "nothing: no event, no friend, no text",
+}
+"""Words for `coldStart`."""
+
+
+class _Shown(BaseModel):
+    """JSON names are camelCase, as in the graph."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class Activity(_Shown):
+    kind: str
+    events: int
+    items: int
+    first_at: int | None
+    last_at: int | None
+    mean_rating: float | None
+
+
+class Interest(_Shown):
+    id: str
+    """Category or item key."""
+    name: str
+    score: float
+    basis: str | None
+    says: str
+    """The evidence in words."""
+    evidence_count: int | None
+    evidence_share: float | None
+    evidence: list[Evidence]
+
+
+class Similar(_Shown):
+    user_id: str
+    score: float
+    value_tier: str | None
+    interest: str | None
+
+
+class Freshness(_Shown):
+    """Which claim the profile is."""
+
+    release: str | None
+    """The live release."""
+    as_of: int | None
+    horizon_days: int | None
+    published_at: int | None
+
+
+class Person(_Shown):
+    user_id: str
+    attributes: dict[str, Any]
+    """What the source says of the user."""
+    profile: dict[str, Any] | None
+    """Values of `kg.profile.USER_PROFILE`, the embedding left out; None without a profile."""
+    activity: list[Activity]
+    categories: list[Interest]
+    items: list[Interest]
+    similar: list[Similar]
+    freshness: Freshness
+    notes: list[str]
+    """What a reader must know before trusting the rest, in sentences."""
+
+
+def person(store: GraphStore, user_id: str) -> Person:
+    """Raises `NotFound` with ids that look alike."""
+    properties = user_properties(store, user_id)
+    declared = {p.name: properties.pop(p.name, None) for p in USER_PROFILE}
+    has_vector = bool(declared.pop("embedding", None))
+    properties.pop("userId", None)
+    live = next(iter(internal("live_release").run(store).records()), {})
+    activity = packaged()["user_activity"].run(store, {"userId": user_id}).records()
+    return Person(
+        user_id=user_id,
+        attributes={k: v for k, v in sorted(properties.items()) if v is not None},
+        profile=declared if declared["modelVersion"] is not None else None,
+        activity=[Activity.model_validate(row) for row in activity],
+        categories=_interests(store, user_id, "top_interests", ("categoryId", "category")),
+        items=_interests(store, user_id, "top_items", ("itemId", "title")),
+        similar=[
+            Similar.model_validate(row)
+            for row in packaged()["similar_users"].run(store, {"userId": user_id}).records()
+        ],
+        freshness=Freshness(
+            release=live.get("version"),
+            as_of=declared["profileAsOf"] or live.get("asOf"),
+            horizon_days=live.get("horizonDays"),
+            published_at=live.get("publishedAt"),
+        ),
+        notes=_notes(declared, has_vector, live.get("version"), activity),
+    )
+
+
+def user_properties(store: GraphStore, user_id: str) -> dict[str, Any]:
+    """All properties of a user. Raises `NotFound` with ids that look alike."""
+    rows = internal("user_properties").run(store, {"userId": user_id}).rows
+    if not rows:
+        near = internal("users_like").run(store, {"text": user_id}).rows if user_id else []
+        hint = (
+            f"ids that contain it: {', '.join(row[0] for row in near)}"
+            if near
+            else "`kg query best_users` shows some ids"
+        )
+        raise NotFound(f"no user {user_id!r} in {store.url}; {hint}")
+    return dict(rows[0][0])
+
+
+def _interests(
+    store: GraphStore, user_id: str, query: str, columns: tuple[str, str]
+) -> list[Interest]:
+    key, name = columns
+    rows = packaged()[query].run(store, {"userId": user_id}).records()
+    found = resolve(store, user_id, (id_ for row in rows for id_ in row["topEvidence"] or []))
+    interests = []
+    for row in rows:
+        pieces = [found[id_] for id_ in row["topEvidence"] or []]
+        interests.append(
+            Interest(
+                id=row[key],
+                name=row[name] or row[key],
+                score=row["score"],
+                basis=row["basis"],
+                says=in_words(row["evidenceCount"], pieces),
+                evidence_count=row["evidenceCount"],
+                evidence_share=row["evidenceShare"],
+                evidence=pieces,
+            )
+        )
+    return interests
+
+
+def _notes(
+    declared: dict[str, Any],
+    has_vector: bool,
+    release: str | None,
+    activity: list[dict[str, Any]],
+) -> list[str]:
+    if release is None:
+        return ["No profile: nothing is published yet. Run `kg train`, then `kg publish`."]
+    if declared["modelVersion"] is None:
+        return [
+            f"No profile: the user came after the live release {release}. "
+            "Run `kg train`, then `kg publish`."
+        ]
+    notes = []
+    cold = declared["coldStart"]
+    if cold is not None and cold != "events":
+        notes.append(f"Cold start: the profile stands on {STANDS_ON.get(cold, cold)}.")
+    if not has_vector and cold == "events":
+        notes.append("No vector was learned for this user.")
+    as_of = declared["profileAsOf"]
+    newer = [row["lastAt"] for row in activity if row["lastAt"] is not None]
+    if as_of is not None and newer and max(newer) > as_of:
+        notes.append(
+            f"Behind: the user was active on {moment(max(newer))}, after the profile's cut-off "
+            f"{moment(as_of)}. Run `kg train`, then `kg publish`."
+        )
+    return notes
