@@ -8,11 +8,15 @@ external ids again, with the model, the metrics and the settings that made them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from gnn.fitted import Fitted
+    from gnn.train import Trained
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,7 @@ class Candidate:
     config: dict[str, Any]
     weights: dict[str, Any] = field(default_factory=dict)
     """The checkpoint's tensors by name (torch), with what `gnn.checkpoint` needs to score again."""
+    trained: Trained | None = None
+    """The model that served the tables, for `gnn.checkpoint`."""
+    fitted: Fitted | None = None
+    """The calibrations that turned its vectors into claims."""

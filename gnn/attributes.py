@@ -1,0 +1,124 @@
+"""Events up to a moment → what each user did: recency, frequency, money, tenure and value tier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from gnn.features import own_acts
+from gnn.graph import UNDATED, Events, Seen, ties
+from gnn.tables import GraphTables
+from gnn.windows import DAY
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+TIERS = (
+    # columns: value (frequency, and money where there is any) in fifths, the lowest first
+    ("lost", "lost", "at risk", "at risk", "at risk"),  # recency: the fifth seen longest ago
+    ("lost", "at risk", "at risk", "at risk", "at risk"),
+    ("potential", "potential", "loyal", "loyal", "loyal"),
+    ("new", "potential", "loyal", "champion", "champion"),
+    ("new", "potential", "loyal", "champion", "champion"),  # the fifth seen last
+)
+"""Value tier by fifth of recency and fifth of value, the usual grid of RFM marketing."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """[U] columns; NaN where there is nothing to say."""
+
+    recency_days: Doubles
+    tenure_days: Doubles
+    frequency: Ints
+    """Distinct days with an event; events where there are no times."""
+    events: Ints
+    ties: Ints
+    """Other users the user is tied to."""
+
+
+def activity_of(events: Events, graph: GraphTables, at: int | None) -> Activity:
+    """`events` are those before `at`. Acts that undo another (returns) are not activity."""
+    acts = events.where(own_acts(events, graph))
+    n = events.n_users
+    number = np.bincount(acts.user, minlength=n)
+    first, last = np.full(n, np.nan), np.full(n, np.nan)
+    frequency = number
+    dated = acts.where(acts.at != UNDATED)
+    if at is not None and len(dated):
+        earliest, latest = np.full(n, at), np.full(n, UNDATED)
+        np.minimum.at(earliest, dated.user, dated.at)
+        np.maximum.at(latest, dated.user, dated.at)
+        there = np.bincount(dated.user, minlength=n) > 0
+        first[there] = (at - earliest[there]) / DAY
+        last[there] = (at - latest[there]) / DAY
+        days = np.unique(np.stack([dated.user, dated.at // DAY]), axis=1)
+        frequency = np.bincount(days[0], minlength=n)
+    return Activity(last, first, frequency, number, _ties(graph, at))
+
+
+def _ties(graph: GraphTables, at: int | None) -> Ints:
+    tied = [
+        np.stack([np.concatenate([t.user, t.other]), np.concatenate([t.other, t.user])])
+        for t in ties(graph, Seen(until=at))
+    ]
+    if not tied:
+        return np.zeros(graph.users.num_rows, np.int64)
+    pairs = np.unique(np.concatenate(tied, axis=1), axis=1)
+    return np.bincount(pairs[0], minlength=graph.users.num_rows)
+
+
+def monetary(graph: GraphTables, at: int | None) -> Doubles | None:
+    """[U] Σ price x (quantity − cancelledQuantity) over purchases before `at`; None where no
+    purchase has a price. A quantity that is not given is one piece."""
+    table = graph.behaviour.get("PURCHASED")
+    if table is None or "price" not in table.column_names:
+        return None
+    if table["price"].null_count == table.num_rows:
+        return None
+    price = _doubles(table, "price", 0)
+    pieces = _doubles(table, "quantity", 1) - _doubles(table, "cancelledQuantity", 0)
+    spent = price * np.maximum(pieces, 0)
+    if at is not None and "at" in table.column_names:
+        spent = np.where(pc.fill_null(pc.less(table["at"], at), True).to_numpy(), spent, 0)
+    total = np.bincount(table["src"].to_numpy(), spent, minlength=graph.users.num_rows)
+    return np.asarray(total, np.float64)
+
+
+def _doubles(table: pa.Table, column: str, missing: float) -> Doubles:
+    if column not in table.column_names:
+        return np.full(table.num_rows, missing)
+    return np.asarray(pc.fill_null(table[column], missing).to_numpy(), np.float64)
+
+
+def value_tier(activity: Activity, money: Doubles | None) -> NDArray[np.object_]:
+    """[U] a tier of TIERS for every user with a dated event, None for the others.
+
+    Fifths count the users strictly below, so that equal users are in one fifth. The value is the
+    mean of the fifths of frequency and of money, halves rounded up.
+    """
+    there = np.isfinite(activity.recency_days)
+    recency = _fifth(-activity.recency_days[there])
+    value = _fifth(activity.frequency[there])
+    if money is not None:
+        value = (value + _fifth(money[there]) + 1) // 2
+    tier = np.full(len(there), None, object)
+    tier[there] = np.array(TIERS, object)[recency, value]
+    return tier
+
+
+def _fifth(values: NDArray[np.generic]) -> Ints:
+    """[N] 0 to 4: how many fifths of the users are strictly below."""
+    ordered = np.sort(values)
+    return np.searchsorted(ordered, values, side="left") * 5 // max(1, len(values))
+
+
+def cold_start(activity: Activity, has_text: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """[U] the best that stands behind a profile: events, friends, text or nothing."""
+    kinds = np.array(["nothing", "text", "friends", "events"], object)
+    best = np.where(activity.ties > 0, 2, np.where(has_text, 1, 0))
+    return np.asarray(kinds[np.where(activity.events > 0, 3, best)], object)

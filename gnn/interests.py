@@ -1,0 +1,227 @@
+"""What is known of users and categories → calibrated interests in categories, judged and ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from gnn.calibration import Calibration, fit_calibration, judge
+from gnn.categories import Categories, parents_at_least_children
+from gnn.features import NAMES, Past, counts
+from gnn.graph import UNDATED, Events, times_of
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+TOP = 10
+FLOOR = 0.001
+"""No interest is claimed below this chance."""
+MOST_USERS = 20_000
+"""Users a calibration is fitted or judged on, drawn at random where there are more."""
+MOST_PAIRS = 2_000_000
+"""Pairs of user and category a calibration is fitted or judged on; all that came true are kept."""
+
+_ACTIVITY = ("base", "events", "events_recent", "days_since", "no_events")
+_HISTORY = ("own", "own_recent", "own_share", "against")
+MODELS: Mapping[str, tuple[str, ...]] = {
+    "popularity": _ACTIVITY,
+    "own history": (*_HISTORY, *_ACTIVITY),
+    "profile": NAMES,
+}
+"""What is judged side by side: the same calibration on ever more features. The plain ones know the
+user's activity too, so that a difference is taste."""
+
+
+@dataclass(frozen=True)
+class Interests:
+    """P claims, by user and then by rank."""
+
+    user: Ints
+    target: Ints
+    """[P] category or item row"""
+    score: Floats
+    rank: Ints
+    """[P] 1 is the user's strongest"""
+    observed: Bools
+    """[P] the user has a positive event of their own there"""
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    @classmethod
+    def none(cls) -> Interests:
+        rows = np.zeros(0, np.int64)
+        return cls(rows, rows, rows.astype(np.float32), rows, rows.astype(np.bool_))
+
+
+def known_users(past: Past, users: pa.Table, at: int | None) -> Ints:
+    """Users there was something to know of: with an event, or a member by then.
+
+    The others of a graph are not counted as quiet ones: most are known only because they acted
+    later."""
+    there = past.events > 0
+    if at is not None:
+        since = times_of(users, "createdAt")
+        there |= (since != UNDATED) & (since < at)
+    return np.flatnonzero(there)
+
+
+def drawn_users(rows: Ints, rng: np.random.Generator) -> Ints:
+    """At most MOST_USERS of them."""
+    if len(rows) <= MOST_USERS:
+        return rows
+    return np.sort(rng.choice(rows, MOST_USERS, replace=False))
+
+
+def came_true(after: Events, categories: Categories) -> sp.csr_array:
+    """[U, C] true where a positive event fell in a category."""
+    return ((counts(after.where(after.positive)) @ categories.members) > 0).tocsr()
+
+
+def fit_interests(
+    past: Past, came: sp.csr_array, rows: Ints, categories: Categories, rng: np.random.Generator
+) -> dict[str, Calibration]:
+    """One calibration for each of MODELS; empty where too few came true to fit any."""
+    drawn = [_draw(past, came, block, categories, rng, len(rows)) for block in past.blocks(rows)]
+    if not drawn:
+        return {}
+    x, y, weight = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    fitted = {
+        model: fit_calibration(x[:, _columns(names)], y, names, weight)
+        for model, names in MODELS.items()
+    }
+    return {model: c for model, c in fitted.items() if c is not None}
+
+
+def _columns(names: tuple[str, ...]) -> list[int]:
+    return [NAMES.index(n) for n in names]
+
+
+def _draw(
+    past: Past,
+    came: sp.csr_array,
+    rows: Ints,
+    categories: Categories,
+    rng: np.random.Generator,
+    n_users: int,
+) -> tuple[Floats, Bools, Floats]:
+    y = came[rows].toarray()
+    keep, weight = _sample(y, categories, rng, n_users)
+    return past.block(rows)[keep], y[keep], weight
+
+
+def _sample(
+    y: Bools, categories: Categories, rng: np.random.Generator, n_users: int
+) -> tuple[Bools, Floats]:
+    """All pairs that came true and a share of the others, which then stand for more."""
+    share = min(1.0, MOST_PAIRS / max(1, n_users * int(categories.allowed.sum())))
+    keep = (y | (rng.random(y.shape) < share)) & categories.allowed
+    return keep, np.where(y[keep], 1, 1 / share).astype(np.float32)
+
+
+def chances(past: Past, calibration: Calibration, rows: Ints, categories: Categories) -> Floats:
+    """[B, C] chance of a positive event; 0 for categories that may not be scored."""
+    return _chances(past.block(rows), calibration, categories)
+
+
+def _chances(x: Floats, calibration: Calibration, categories: Categories) -> Floats:
+    p = calibration.probability(x[..., _columns(calibration.features)])
+    return parents_at_least_children(np.where(categories.allowed, p, 0), categories)
+
+
+def judge_interests(
+    past: Past,
+    came: sp.csr_array,
+    rows: Ints,
+    categories: Categories,
+    fitted: Mapping[str, Calibration],
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """A row for each of MODELS: ECE, Brier, AUC over pairs of user and category, and hit@3 and
+    recall@3 over the users for whom something came true."""
+    pairs: dict[str, list[Floats]] = {model: [] for model in fitted}
+    hits: dict[str, list[Ints]] = {model: [] for model in fitted}
+    outcomes: list[tuple[Bools, Floats, Ints]] = []
+    for block in past.blocks(rows):
+        x, y = past.block(block), came[block].toarray() & categories.allowed
+        keep, weight = _sample(y, categories, rng, len(rows))
+        acted = y.any(axis=1)
+        outcomes.append((y[keep], weight, y[acted].sum(axis=1)))
+        for model, calibration in fitted.items():
+            p = _chances(x, calibration, categories)
+            pairs[model].append(p[keep])
+            best = np.argsort(-p[acted], axis=1, kind="stable")[:, :3]
+            hits[model].append(np.take_along_axis(y[acted], best, axis=1).sum(axis=1))
+    if not outcomes:
+        return []
+    y, weight, targets = (np.concatenate(parts) for parts in zip(*outcomes, strict=True))
+    return [
+        {
+            "model": model,
+            **judge(np.concatenate(pairs[model]), y, weight),
+            **_at_3(np.concatenate(hits[model]), targets),
+            "users": len(targets),
+        }
+        for model in fitted
+    ]
+
+
+def _at_3(hits: Ints, targets: Ints) -> dict[str, float | None]:
+    if not len(targets):
+        return {"hit@3": None, "recall@3": None}
+    return {"hit@3": float((hits > 0).mean()), "recall@3": float((hits / targets).mean())}
+
+
+def mean_chance(past: Past, calibration: Calibration, rows: Ints, categories: Categories) -> Floats:
+    """[C] the average user's chance."""
+    total = np.zeros(len(categories), np.float64)
+    for block in past.blocks(rows):
+        total += chances(past, calibration, block, categories).sum(axis=0)
+    return (total / max(1, len(rows))).astype(np.float32)
+
+
+def top_interests(
+    past: Past,
+    calibration: Calibration,
+    rows: Ints,
+    categories: Categories,
+    *,
+    average: Floats,
+    top: int = TOP,
+) -> Interests:
+    """The `top` categories of each user above FLOOR.
+
+    One the user has no event in must also be likelier than for the `average` user: less would be
+    popularity, not interest. A user with no event, friend or text gets none.
+    """
+    found = [
+        _top_of(past, calibration, block, categories, average, top)
+        for block in past.blocks(rows[past.has_evidence[rows]])
+    ]
+    if not found:
+        return Interests.none()
+    return Interests(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def _top_of(
+    past: Past,
+    calibration: Calibration,
+    rows: Ints,
+    categories: Categories,
+    average: Floats,
+    top: int,
+) -> tuple[Ints, Ints, Floats, Ints, Bools]:
+    p = chances(past, calibration, rows, categories)
+    observed = past.own[rows].toarray() > 0
+    claim = categories.allowed & (p >= FLOOR) & (observed | (p > average))
+    order = np.argsort(np.where(claim, -p, 1), axis=1, kind="stable")[:, :top]
+    row, place = np.nonzero(np.take_along_axis(claim, order, axis=1))
+    target = order[row, place]
+    return rows[row], target, p[row, target], place + 1, observed[row, target]

@@ -1,0 +1,174 @@
+"""A graph → a candidate release: the model, calibrated interests with their evidence, attributes,
+segments and similar users, and how good each of them is beside plain baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from gnn.categories import categories_of
+from gnn.clusters import extend_clusters, with_clusters
+from gnn.config import TrainConfig
+from gnn.encoded import Encoded
+from gnn.evidence import sources_of
+from gnn.features import past_of
+from gnn.fitted import Fitted, Model, Progress, final_window, fit_profiles, silent
+from gnn.graph import Events, events
+from gnn.portrait import Look, attributes, category_interests, item_interests
+from gnn.profile_tables import Claim, derived_tables, item_table, similar_table, user_table
+from gnn.similar import effective_rank, mean_cosine, nearest_users
+from gnn.tables import Candidate, GraphTables, TextVectors
+from gnn.train import refit, train
+from gnn.windows import last_moment
+
+
+def make_candidate(
+    graph: GraphTables,
+    text: TextVectors | None,
+    config: TrainConfig,
+    *,
+    version: str,
+    seed: int,
+    now: int,
+    sensitive: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+) -> Candidate:
+    """Train, calibrate on the validation period, judge on the test period, train again on
+    everything up to the last event (or `now`, epoch s), and profile every user as of then.
+
+    `sensitive` categories, and all under them, are never scored or written. Raises GraphError where
+    there is too little to learn from, or where events have no `eventId`.
+    """
+    trained = train(graph, text, config, seed=seed, progress=progress)
+    split = trained.split
+    assert split is not None
+    fitted = fit_profiles(
+        trained, graph, text, split, sensitive=sensitive, seed=seed, progress=progress
+    )
+    as_of = moment_of(events(graph), now)
+    served = trained
+    if config.refit:
+        until = as_of if split.kind == "temporal" else None
+        served = refit(trained, graph, text, until=until, progress=progress)
+    profiles = profile_graph(
+        served,
+        fitted,
+        graph,
+        text,
+        version=version,
+        as_of=as_of,
+        seed=seed,
+        sensitive=sensitive,
+        progress=progress,
+    )
+    metrics = {**trained.metrics, **profiles.metrics}
+    return Candidate(
+        users=profiles.users,
+        items=profiles.items,
+        edges=profiles.edges,
+        categories=profiles.categories,
+        item_category=profiles.item_category,
+        metrics={**metrics, "health": {**profiles.health, **quality_figures(metrics)}},
+        as_of=as_of,
+        horizon_days=fitted.horizon_days,
+        config=config.model_dump(mode="json"),
+        weights=served.weights,
+        trained=served,
+        fitted=fitted,
+    )
+
+
+def moment_of(flat: Events, now: int) -> int | None:
+    """The first second after the last event, and never after `now`. None without times."""
+    last = last_moment(flat)
+    return None if last is None else min(last, now)
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Everything of a `Candidate` but the model."""
+
+    users: pa.Table
+    items: pa.Table
+    edges: dict[str, pa.Table]
+    categories: pa.Table | None
+    item_category: pa.Table | None
+    metrics: dict[str, Any]
+    health: dict[str, Any]
+
+
+def profile_graph(
+    model: Model,
+    fitted: Fitted,
+    graph: GraphTables,
+    text: TextVectors | None,
+    *,
+    version: str,
+    as_of: int | None,
+    seed: int,
+    sensitive: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+) -> Profiles:
+    """Profiles of every user, by a model and calibrations that were fitted before."""
+    tell = progress or silent
+    tell("profiles", 0, 5)
+    window = final_window(events(graph), as_of, fitted.horizon_days)
+    scorer = model.scorer(graph, text, window.seen)
+    encoded = scorer.encoded
+    clusters = fitted.clusters
+    if clusters:
+        clusters = extend_clusters(clusters, window.before, encoded.item)
+        graph = with_clusters(graph, clusters)
+    categories = categories_of(graph, sensitive)
+    past = past_of(graph, window, encoded, categories, half_life_days=fitted.half_life_days)
+    sources = sources_of(encoded, graph, categories.private_items)
+    claim = Claim(version, as_of, fitted.horizon_days)
+    look = Look(graph, text, window, scorer, past, categories, sources, claim)
+    tell("profiles", 1, 5)
+    edges = {"INTERESTED_IN.Category": category_interests(look, fitted, seed=seed)}
+    tell("profiles", 2, 5)
+    edges["INTERESTED_IN.Item"] = item_interests(look, fitted)
+    tell("profiles", 3, 5)
+    users, items = graph.users["userId"], graph.items["itemId"]
+    edges["SIMILAR_TO"] = similar_table(nearest_users(encoded.user), users, version)
+    tell("profiles", 4, 5)
+    columns, figures, reasons = attributes(look, fitted, seed=seed)
+    tell("profiles", 5, 5)
+    unavailable = {**fitted.metrics["unavailable"], **reasons}
+    derived, member_of = derived_tables(clusters, items) if clusters else (None, None)
+    return Profiles(
+        user_table(users, encoded.user, columns, claim),
+        item_table(items, encoded, version),
+        edges,
+        derived,
+        member_of,
+        metrics={**fitted.metrics, **figures, "unavailable": unavailable},
+        health=vector_figures(encoded),
+    )
+
+
+def vector_figures(encoded: Encoded) -> dict[str, Any]:
+    """What the health gates ask of the vectors."""
+    return {
+        "finite": all(
+            bool(np.isfinite(a).all()) for a in (encoded.user, encoded.item, encoded.bias)
+        ),
+        "effective_rank": effective_rank(encoded.user),
+        "mean_cosine": mean_cosine(encoded.user),
+    }
+
+
+def quality_figures(metrics: dict[str, Any]) -> dict[str, float | None]:
+    """What the health gates ask of the judgements: None for what could not be judged."""
+    ndcg = {
+        row["model"]: row["ndcg@20"] for row in metrics.get("quality", []) if row["users"] == "all"
+    }
+    chances = {row["model"]: row for row in metrics["interests"]}
+    return {
+        "ndcg20_model": ndcg.get("fused"),
+        "ndcg20_popularity": ndcg.get("popularity"),
+        "ece": chances["profile"]["ece"] if "profile" in chances else None,
+    }
