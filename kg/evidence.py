@@ -92,9 +92,8 @@ def _counted(kind: str, n: int) -> str:
 
 
 def _split(cited: str) -> tuple[str, str]:
-    """Kind and id. A review counted by its text (`text:<eventId>`) is the review."""
     kind, _, id_ = cited.partition(":")
-    return ("REVIEWED" if kind == "text" else kind), id_
+    return kind, id_
 
 
 def _events(

@@ -36,7 +36,7 @@ def _bool(value: Any) -> bool:
     try:
         return value if isinstance(value, bool) else known[str(value).lower()]
     except KeyError:
-        raise ValueError("neither true nor false") from None
+        raise ValueError("not true or false") from None
 
 
 def _string(value: Any) -> str:

@@ -6,7 +6,7 @@ score over all items (`user · item + scoreBias`), then friends, then what is po
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,6 +22,9 @@ from kg.queries import internal, packaged
 from kg.store import GraphStore
 
 Source = Literal["interest", "taste", "own items", "friends", "popular"]
+
+PERIOD_DAYS = 30
+"""Popular means: in the days before the newest event (of all time, where there are no times)."""
 
 _MANY = 1_000_000
 """Row cap of reads that are bounded by one user's events."""
@@ -143,7 +146,7 @@ def _add_by_vector(
         return
     blocked = pc.is_in(item_ids, value_set=_strings(found.left_out)).to_numpy(zero_copy_only=False)
     scores[blocked] = -np.inf
-    chosen = [item_ids[i].as_py() for i in _best(scores, found.missing)]
+    chosen = _best(item_ids, scores, found.missing)
     titles = dict(_rows(store, "items_by_id", itemIds=chosen))
     why = _reasons(store, user_id, chosen)
     default = "near the user's taste" if source == "taste" else "near the user's own items"
@@ -166,13 +169,16 @@ def _strings(values: Iterable[str]) -> Any:
     return pa.array(sorted(values), pa.string())
 
 
-def _best(scores: NDArray[np.float32], k: int) -> Iterator[int]:
-    """Rows of the k highest finite scores, highest first; ties by row."""
+def _best(item_ids: Any, scores: NDArray[np.float32], k: int) -> list[str]:
+    """Ids of the k highest finite scores, highest first; ties by id."""
     k = min(k, int(np.isfinite(scores).sum()))
     if k == 0:
-        return
-    top = np.argpartition(-scores, k - 1)[:k]
-    yield from top[np.lexsort((top, -scores[top]))].tolist()
+        return []
+    least = np.partition(scores, -k)[-k]
+    rows = np.flatnonzero(scores >= least)
+    ids = np.array(item_ids.take(rows).to_pylist(), object)
+    chosen: list[str] = ids[np.lexsort((ids, -scores[rows]))][:k].tolist()
+    return chosen
 
 
 def _reasons(store: GraphStore, user_id: str, item_ids: list[str]) -> dict[str, str]:
@@ -201,10 +207,15 @@ def _add_friends(found: _List, store: GraphStore, user_id: str) -> None:
 def _add_popular(found: _List, store: GraphStore) -> None:
     if found.missing <= 0:
         return
-    given = {"k": found.missing + len(found.left_out)}
+    given = {"k": found.missing + len(found.left_out), "days": PERIOD_DAYS}
     for row in packaged()["popular_items"].run(store, given, max_rows=_MANY).records():
         users = f"{row['users']} user{'' if row['users'] == 1 else 's'}"
-        found.add(row["itemId"], row["title"], "popular", f"popular: {users} in the last period")
+        found.add(
+            row["itemId"],
+            row["title"],
+            "popular",
+            f"popular: {users} in the last {PERIOD_DAYS} days",
+        )
 
 
 def _says(found: _List, properties: dict[str, Any], seen: set[str]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from kg.store import GraphStore, open_store
+from tests import small_shop
 from tests.neo4j_server import NoServer, start
 from tests.neo4j_server.wipe import WIPE, is_empty, wipe
 
@@ -62,6 +64,26 @@ def empty_neo4j(neo4j_url: str) -> str:
     """The same without data. Constraints stay: `ensure_schema` is idempotent, and faster so."""
     wipe(neo4j_url)
     return neo4j_url
+
+
+@pytest.fixture(scope="module", params=["ladybug", pytest.param("neo4j", marks=pytest.mark.neo4j)])
+def shop_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store of each kind with `tests.small_shop` in it; its tests read and never write."""
+    if request.param == "neo4j":
+        url = str(request.getfixturevalue("neo4j_url"))
+        wipe(url)
+    else:
+        url = f"ladybug://{tmp_path_factory.mktemp('shop')}/kg.lbug"
+    with open_store(url) as store:
+        small_shop.load(store)
+    return url
+
+
+@pytest.fixture
+def shop_store(shop_url: str) -> Iterator[GraphStore]:
+    """The same, open for reading."""
+    with open_store(shop_url, read_only=True) as store:
+        yield store
 
 
 @pytest.hookimpl(tryfirst=True)

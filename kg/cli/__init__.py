@@ -1,8 +1,8 @@
 """The command line: arguments in; tables or JSON on stdout, notes and errors on stderr, an exit
 code out.
 
-0 done · 1 one of our errors, said in one line · 2 wrong usage · 130 interrupted · 141 the reader of
-our output went away. Anything else is a bug and shows its traceback.
+0 done · 1 one of our errors, said in one line (silently where the reader of our output went away) ·
+2 wrong usage · 130 interrupted. Anything else is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from kg.errors import KgError
 
-INTERRUPTED, PIPE_CLOSED = 130, 141
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # what is still buffered has no reader either: keep the interpreter from trying again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
+        return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except _expected() as e:

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from kg.cli.doctor import doctor
 from kg.cli.export import export
+from kg.cli.forget import forget
 from kg.cli.load import load
 from kg.cli.profile import profile
 from kg.cli.query import query
 from kg.cli.recommend import recommend
+from kg.cli.train import publish, releases, retrain, rollback, train
 
 app = typer.Typer(
     name="kg",
@@ -42,5 +45,8 @@ def options(
     pass
 
 
-for command in (load, query, profile, recommend, export):
+for command in (
+    load, train, publish, retrain, releases, rollback,
+    query, profile, recommend, export, forget, doctor,
+):  # fmt: skip
     app.command()(command)

@@ -54,10 +54,10 @@ def load(
         return
     if source is None:
         raise typer.BadParameter("give a SOURCE; `kg load --list` shows them")
+    options = pairs(option or [], "--option")
     from kg.ingest import ingest
     from loaders import stage
 
-    options = pairs(option or [], "--option")
     url = store_url(store)
     if not url.startswith("ladybug:"):
         # a server that does not answer is said before the files are read, not after

@@ -1,0 +1,244 @@
+"""`kg train`, `kg publish`, `kg retrain`, `kg rollback`: the store's graph in, a release out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kg.cli.options import Json, Store, open_chosen, pairs, store_url
+from kg.cli.output import print_json, print_line, print_table, progress
+
+if TYPE_CHECKING:
+    from kg.publish import Published
+    from kg.releases import Card
+    from kg.training import Training
+
+Releases = Annotated[
+    Path | None,
+    typer.Option(
+        "--releases",
+        metavar="DIR",
+        help="Where releases are kept. Default: KG_RELEASES, else beside the embedded store.",
+    ),
+]
+Preset = Annotated[str, typer.Option("--preset", help="Settings to start from: small or default.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="K=V", help="One setting changed, say epochs=20; repeatable."),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Two runs with one seed on one machine agree.")]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        help="minilm, a folder, a hub name, or none. Default: KG_ENCODER, else minilm.",
+    ),
+]
+Force = Annotated[
+    str | None,
+    typer.Option("--force", metavar="REASON", help="Publish although a gate says no; recorded."),
+]
+
+
+def train(
+    preset: Preset = "default",
+    set_: Set = None,
+    seed: Seed = 7,
+    encoder: Encoder = None,
+    releases: Releases = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Learn from the store's graph; write a candidate release and show how good it is.
+
+    Readers see nothing of it until `kg publish`. Uses a GPU where there is one.
+
+    \b
+    kg train
+    kg train --preset small --set epochs=20
+    """
+    card = _train(store, releases, _training(preset, set_, seed, encoder))
+    if json_:
+        print_json(card.model_dump(by_alias=True))
+    else:
+        show_card(card)
+        print_line(f"\ncandidate {card.version}; readers see it after: kg publish {card.version}")
+
+
+def publish(
+    version: Annotated[
+        str | None, typer.Argument(metavar="VERSION", help="Default: the newest.")
+    ] = None,
+    force: Force = None,
+    releases: Releases = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Check a candidate at the health gates, then make it what readers see, in one step.
+
+    \b
+    kg publish
+    kg publish 20260131-120000 --force "known drop: new catalogue"
+    """
+    _published(_publish(store, releases, version, force), json_)
+
+
+def rollback(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A release published before.")],
+    releases: Releases = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Make an older release what readers see again.
+
+    \b
+    kg releases
+    kg rollback 20260131-120000
+    """
+    _published(_publish(store, releases, version, "rollback"), json_)
+
+
+def retrain(
+    preset: Preset = "default",
+    set_: Set = None,
+    seed: Seed = 7,
+    encoder: Encoder = None,
+    force: Force = None,
+    releases: Releases = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Train and publish: what a nightly job runs.
+
+    \b
+    kg retrain
+    """
+    card = _train(store, releases, _training(preset, set_, seed, encoder))
+    if not json_:
+        show_card(card)
+        print_line()
+    _published(_publish(store, releases, card.version, force), json_)
+
+
+def releases(
+    releases: Releases = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """The releases there are, oldest first, and which one readers see.
+
+    \b
+    kg releases --json
+    """
+    from kg.releases import publications, read_card, versions
+
+    folder = _folder(store, releases)
+    rows = []
+    for version in versions(folder):
+        card, published = read_card(folder, version), publications(folder, version)
+        rows.append(
+            {
+                "version": version,
+                "asOf": card.as_of,
+                "users": card.graph.get("User", 0),
+                "ndcg20": card.metrics.get("health", {}).get("ndcg20_model"),
+                "publishedAt": published[-1].at if published else None,
+                "forced": published[-1].forced if published else None,
+                "folder": str(folder / version),
+            }
+        )
+    live = _live(store)
+    for row in rows:
+        row["live"] = row["version"] == live
+    if json_:
+        print_json(rows)
+    elif rows:
+        types = ["", "time", "", "", "time", "", "", ""]
+        print_table(list(rows[0]), [list(r.values()) for r in rows], types=types)
+    else:
+        print_line(f"no release in {folder}: kg train makes one")
+
+
+def _live(store: str | None) -> str | None:
+    from kg.errors import NotFound
+    from kg.publish import live_version
+
+    try:
+        with open_chosen(store) as graph:
+            return live_version(graph)
+    except NotFound:
+        return None
+
+
+def _folder(store: str | None, chosen: Path | None) -> Path:
+    from kg.config import releases_folder
+
+    return chosen or releases_folder(store_url(store))
+
+
+def _training(preset: str, changes: list[str] | None, seed: int, encoder: str | None) -> Training:
+    from kg.config import settings
+    from kg.training import Training, train_config
+
+    here = settings()
+    return Training(
+        config=train_config(preset, pairs(changes or [], "--set")),
+        seed=seed,
+        encoder=encoder or here.encoder,
+        cache=here.home / "text",
+        sensitive=here.sensitive,
+    )
+
+
+def _train(store: str | None, releases: Path | None, training: Training) -> Card:
+    from kg.training import train_release
+
+    with open_chosen(store) as graph, progress() as move:
+        return train_release(
+            graph, _folder(store, releases), training, now=int(time.time()), progress=move
+        )
+
+
+def _publish(
+    store: str | None, releases: Path | None, version: str | None, force: str | None
+) -> Published:
+    from kg.publish import publish as make_live
+
+    with open_chosen(store, read_only=False) as graph:
+        return make_live(
+            graph, _folder(store, releases), version, now=int(time.time()), force=force
+        )
+
+
+def show_card(card: Card) -> None:
+    """The metric tables of a release."""
+    for name, rows in card.metrics.items():
+        if isinstance(rows, list) and rows and isinstance(rows[0], dict):
+            columns = list(dict.fromkeys(key for row in rows for key in row))
+            print_table(columns, [[row.get(c) for c in columns] for row in rows], title=name)
+            print_line()
+
+
+def _published(done: Published, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "version": done.card.version,
+                "gates": [g.model_dump() for g in done.gates],
+                "forced": done.forced,
+                "written": {name: vars(count) for name, count in done.written.items()},
+            }
+        )
+        return
+    rows: list[list[Any]] = [[g.gate, "yes" if g.passed else "NO", g.says] for g in done.gates]
+    print_table(["gate", "passed", "says"], rows)
+    print_line()
+    counts = [
+        [name, c.created, c.updated, c.unchanged, c.deleted] for name, c in done.written.items()
+    ]
+    print_table(["written", "created", "updated", "unchanged", "deleted"], counts)
+    print_line(f"\nlive: release {done.card.version}")
