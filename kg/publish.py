@@ -13,6 +13,7 @@ from kg.releases import (
     GateResult,
     Publication,
     latest,
+    publications,
     read_card,
     read_tables,
     record_publication,
@@ -59,6 +60,13 @@ def publish(
         releases, version, Publication(at=now, store=store.url, gates=gates, forced=forced)
     )
     return Published(card, gates, forced, written)
+
+
+def roll_back(store: GraphStore, releases: Path, version: str, *, now: int) -> Published:
+    """Make a release live again that readers have seen before; gates do not stop it."""
+    if not publications(releases, read_card(releases, version).version):
+        raise ReleaseError(f"release {version} was never live; kg publish {version} makes it so")
+    return publish(store, releases, version, now=now, force="rolled back to")
 
 
 def live_version(store: GraphStore) -> str | None:

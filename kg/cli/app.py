@@ -14,7 +14,8 @@ from kg.cli.load import load
 from kg.cli.profile import profile
 from kg.cli.query import query
 from kg.cli.recommend import recommend
-from kg.cli.train import publish, releases, retrain, rollback, train
+from kg.cli.releases import releases
+from kg.cli.train import publish, retrain, rollback, train
 
 app = typer.Typer(
     name="kg",
@@ -46,7 +47,8 @@ def options(
 
 
 for command in (
-    load, train, publish, retrain, releases, rollback,
+    load, train, publish, retrain, rollback,
     query, profile, recommend, export, forget, doctor,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(releases, name="releases")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kg.cli.options import Json, Store, open_chosen, store_url
+from kg.cli.options import Json, Releases, Store, open_chosen, releases_of, store_url
 from kg.cli.output import print_json, print_line
 
 
 def forget(
     users: Annotated[list[str], typer.Argument(metavar="USER...", help="User ids.")],
-    releases: Annotated[
-        Path | None, typer.Option("--releases", metavar="DIR", help="Where releases are kept.")
-    ] = None,
+    releases: Releases = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     store: Store = None,
     json_: Json = False,
@@ -25,14 +22,13 @@ def forget(
     \b
     kg forget A1 --yes
     """
-    from kg.config import releases_folder
     from kg.privacy import forget as remove
 
     url = store_url(store)
     if not yes:
         typer.confirm(f"remove {len(users)} users from {url} for good?", abort=True, err=True)
     with open_chosen(url, read_only=False) as graph:
-        done = remove(graph, releases or releases_folder(url), users)
+        done = remove(graph, releases_of(url, releases), users)
     if json_:
         print_json(done.model_dump())
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,14 @@ Store = Annotated[
         show_default=False,
     ),
 ]
+Releases = Annotated[
+    Path | None,
+    typer.Option(
+        "--releases",
+        metavar="DIR",
+        help="Where releases are kept. Default: KG_RELEASES, else beside the embedded store.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout, nothing else.")]
 
 
@@ -26,6 +35,13 @@ def store_url(chosen: str | None) -> str:
     from kg.config import settings
 
     return chosen or settings().store
+
+
+def releases_of(store: str | None, chosen: Path | None) -> Path:
+    """The folder of a store's releases."""
+    from kg.config import releases_folder
+
+    return chosen or releases_folder(store_url(store))
 
 
 def open_chosen(chosen: str | None, *, read_only: bool = True) -> GraphStore:

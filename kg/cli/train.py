@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kg.cli.options import Json, Store, open_chosen, pairs, store_url
+from kg.cli.options import Json, Releases, Store, open_chosen, pairs, releases_of
 from kg.cli.output import print_json, print_line, print_table, progress
 
 if TYPE_CHECKING:
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from kg.releases import Card
     from kg.training import Training
 
-Releases = Annotated[
-    Path | None,
-    typer.Option(
-        "--releases",
-        metavar="DIR",
-        help="Where releases are kept. Default: KG_RELEASES, else beside the embedded store.",
-    ),
-]
 Preset = Annotated[str, typer.Option("--preset", help="Settings to start from: small or default.")]
 Set = Annotated[
     list[str] | None,
@@ -96,10 +88,14 @@ def rollback(
     """Make an older release what readers see again.
 
     \b
-    kg releases
+    kg releases list
     kg rollback 20260131-120000
     """
-    _published(_publish(store, releases, version, "rollback"), json_)
+    from kg.publish import roll_back
+
+    with open_chosen(store, read_only=False) as graph:
+        done = roll_back(graph, releases_of(store, releases), version, now=int(time.time()))
+    _published(done, json_)
 
 
 def retrain(
@@ -124,62 +120,6 @@ def retrain(
     _published(_publish(store, releases, card.version, force), json_)
 
 
-def releases(
-    releases: Releases = None,
-    store: Store = None,
-    json_: Json = False,
-) -> None:
-    """The releases there are, oldest first, and which one readers see.
-
-    \b
-    kg releases --json
-    """
-    from kg.releases import publications, read_card, versions
-
-    folder = _folder(store, releases)
-    rows = []
-    for version in versions(folder):
-        card, published = read_card(folder, version), publications(folder, version)
-        rows.append(
-            {
-                "version": version,
-                "asOf": card.as_of,
-                "users": card.graph.get("User", 0),
-                "ndcg20": card.metrics.get("health", {}).get("ndcg20_model"),
-                "publishedAt": published[-1].at if published else None,
-                "forced": published[-1].forced if published else None,
-                "folder": str(folder / version),
-            }
-        )
-    live = _live(store)
-    for row in rows:
-        row["live"] = row["version"] == live
-    if json_:
-        print_json(rows)
-    elif rows:
-        types = ["", "time", "", "", "time", "", "", ""]
-        print_table(list(rows[0]), [list(r.values()) for r in rows], types=types)
-    else:
-        print_line(f"no release in {folder}: kg train makes one")
-
-
-def _live(store: str | None) -> str | None:
-    from kg.errors import NotFound
-    from kg.publish import live_version
-
-    try:
-        with open_chosen(store) as graph:
-            return live_version(graph)
-    except NotFound:
-        return None
-
-
-def _folder(store: str | None, chosen: Path | None) -> Path:
-    from kg.config import releases_folder
-
-    return chosen or releases_folder(store_url(store))
-
-
 def _training(preset: str, changes: list[str] | None, seed: int, encoder: str | None) -> Training:
     from kg.config import settings
     from kg.training import Training, train_config
@@ -199,7 +139,7 @@ def _train(store: str | None, releases: Path | None, training: Training) -> Card
 
     with open_chosen(store) as graph, progress() as move:
         return train_release(
-            graph, _folder(store, releases), training, now=int(time.time()), progress=move
+            graph, releases_of(store, releases), training, now=int(time.time()), progress=move
         )
 
 
@@ -210,7 +150,7 @@ def _publish(
 
     with open_chosen(store, read_only=False) as graph:
         return make_live(
-            graph, _folder(store, releases), version, now=int(time.time()), force=force
+            graph, releases_of(store, releases), version, now=int(time.time()), force=force
         )
 
 

@@ -1,0 +1,189 @@
+"""Store → candidate release: arrays out, text encoded, the model trained and judged, the folder
+written. Nothing in the store changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kg.arrays import graph_counts, graph_hash, read_graph
+from kg.errors import ConfigError, MissingExtra
+from kg.network import social_profile_of
+from kg.releases import Card, config_hash, save, version_at
+from kg.store import GraphStore
+
+if TYPE_CHECKING:
+    from gnn.config import TrainConfig
+    from gnn.tables import Candidate, GraphTables, TextVectors
+
+Progress = Callable[[str, int, int | None], None]
+
+SOFTWARE = ("kg-profiles", "numpy", "polars", "pyarrow", "torch", "torch-geometric", "transformers")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train; what is not said here is in `gnn.config.TrainConfig`."""
+
+    config: TrainConfig
+    seed: int = 7
+    encoder: str = "minilm"
+    """`none` trains without text."""
+    cache: Path | None = None
+    """Folder of text vectors; None encodes anew each time."""
+    sensitive: frozenset[str] = frozenset()
+
+
+def train_config(preset: str, changes: dict[str, str]) -> TrainConfig:
+    """A preset with single settings changed ("epochs" → "20"). Raises ConfigError naming them."""
+    from pydantic import ValidationError
+
+    with needs_training_packages():
+        from gnn.config import PRESETS, TrainConfig
+    if preset not in PRESETS:
+        raise ConfigError(f"preset {preset!r}: choose {', '.join(PRESETS)}")
+    try:
+        return TrainConfig.model_validate(PRESETS[preset] | changes)
+    except ValidationError as e:
+        first = e.errors()[0]
+        name = ".".join(str(p) for p in first["loc"])
+        known = ", ".join(TrainConfig.model_fields)
+        raise ConfigError(f"setting {name!r}: {first['msg']}; settings are {known}") from e
+
+
+@contextmanager
+def needs_training_packages() -> Iterator[None]:
+    """Turns a missing package of the extra `train` into one clear line."""
+    try:
+        yield
+    except ModuleNotFoundError as e:
+        raise MissingExtra(f"training ({e.name} is not installed)", "train") from e
+
+
+def train_release(
+    store: GraphStore,
+    releases: Path,
+    training: Training,
+    *,
+    now: int,
+    progress: Progress | None = None,
+) -> Card:
+    """Train on what the store holds and write a candidate folder.
+
+    Raises GraphError (too little to learn from), EncoderError, ReleaseError, StoreError."""
+    with needs_training_packages():
+        from gnn.checkpoint import save_model
+        from gnn.profile import make_candidate
+    graph = read_graph(store)
+    text, fingerprint = encode_text(graph, training, progress)
+    name = version_at(now)
+    candidate = make_candidate(
+        graph,
+        text,
+        training.config,
+        version=name,
+        seed=training.seed,
+        now=now,
+        sensitive=training.sensitive,
+        progress=progress,
+    )
+    card = Card(
+        version=name,
+        created_at=now,
+        as_of=candidate.as_of,
+        horizon_days=candidate.horizon_days,
+        store=store.url,
+        graph=graph_counts(graph),
+        graph_hash=graph_hash(graph),
+        config=candidate.config,
+        config_hash=config_hash(candidate.config),
+        seed=training.seed,
+        encoder=fingerprint,
+        software=_software(),
+        metrics=candidate.metrics,
+    )
+    tables = _tables(candidate, _social(graph, training.seed))
+    save(releases, card, tables, lambda folder: save_model(candidate, folder))
+    return card
+
+
+def encode_text(
+    graph: GraphTables, training: Training, progress: Progress | None = None
+) -> tuple[TextVectors | None, str | None]:
+    """Vectors of item texts and reviews, and the encoder's fingerprint; None, None where the graph
+    has no text or the encoder is `none`."""
+    items = item_text(graph.items)
+    reviews = graph.behaviour.get("REVIEWED")
+    written = None if reviews is None or "text" not in reviews.column_names else reviews["text"]
+    has_items = items.null_count < len(items)
+    has_reviews = written is not None and written.null_count < len(written)
+    if training.encoder == "none" or not (has_items or has_reviews):
+        return None, None
+    with needs_training_packages():
+        from gnn.tables import TextVectors
+        from gnn.text import ReviewEncoder
+    encoder = ReviewEncoder.open(training.encoder, cache=training.cache)
+    vectors = TextVectors(
+        items=encoder.encode(items, progress=progress) if has_items else None,
+        reviews=encoder.encode(written, progress=progress) if written is not None and has_reviews
+        else None,
+    )  # fmt: skip
+    return vectors, encoder.fingerprint
+
+
+def item_text(items: pa.Table) -> pa.Array:
+    """What is said of an item in the catalogue, one text each: title, brand, description; null
+    where there is nothing."""
+    frame = pl.from_arrow(items.select(["title", "brand", "description"]))
+    assert isinstance(frame, pl.DataFrame)
+    columns = [pl.col(c).str.strip_chars() for c in frame.columns]
+    present = [pl.when(c.str.len_chars() > 0).then(c) for c in columns]
+    text = pl.concat_str(present, separator=". ", ignore_nulls=True)
+    return (
+        frame.select(text=pl.when(text.str.len_chars() > 0).then(text))["text"]
+        .to_arrow()
+        .cast(pa.string())
+    )
+
+
+def _social(graph: GraphTables, seed: int) -> pa.Table:
+    ends = {
+        name: tuple(np.asarray(t[end].to_numpy(), np.int64) for end in ("src", "dst"))
+        for name, t in graph.social.items()
+    }
+    nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
+    follows, friends = ends.get("FOLLOWS", nothing), ends.get("FRIEND_OF", nothing)
+    return social_profile_of(
+        graph.users["userId"], (follows[0], follows[1]), (friends[0], friends[1]), seed=seed
+    )
+
+
+def _tables(candidate: Candidate, social: pa.Table) -> dict[str, pa.Table]:
+    row_of = pc.index_in(candidate.users["userId"], social["userId"])
+    users = candidate.users
+    for name in ("community", "influence"):
+        users = users.append_column(name, social[name].take(row_of))
+    tables = {"users": users, "items": candidate.items}
+    tables |= {f"edges/{name}": table for name, table in candidate.edges.items()}
+    if candidate.categories is not None and candidate.item_category is not None:
+        tables |= {"categories": candidate.categories, "item_category": candidate.item_category}
+    return tables
+
+
+def _software() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in SOFTWARE:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
