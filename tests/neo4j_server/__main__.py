@@ -18,7 +18,7 @@ from tests.neo4j_server import NoServer, jars, local, start
 def main(argv: list[str]) -> int:
     commands = {"start": _start, "stop": _stop, "status": _status}
     if len(argv) != 1 or argv[0] not in commands:
-        print(__doc__, file=sys.stderr)
+        _say(__doc__ or "")
         return 2
     return commands[argv[0]](jars.cache() / "server.json")
 
@@ -38,7 +38,7 @@ def _start(lease: Path) -> int:
         lease.write_text(json.dumps(running), encoding="utf-8")
         _say(f"{server.how}; it ends with: python -m tests.neo4j_server stop")
     for name, value in running.items():
-        print(f"export {name}={shlex.quote(value)}")
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
     return 0
 
 
@@ -70,7 +70,7 @@ def _answers(said: dict[str, str]) -> bool:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    sys.stderr.write(f"{line}\n")
 
 
 if __name__ == "__main__":

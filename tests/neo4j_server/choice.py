@@ -1,4 +1,4 @@
-"""Which Neo4j the tests run on: NEO4J_URI, else Docker Compose, else jars and the machine's Java."""
+"""Which Neo4j the tests run on: NEO4J_URI, else Docker Compose, else jars with Java."""
 
 from __future__ import annotations
 

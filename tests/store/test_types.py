@@ -24,7 +24,19 @@ ATTRIBUTES = {
 }
 
 VALUES: list[tuple[str, list[Any]]] = [
-    ("aString", ["plain", "", None, "ünï", "日本語 テスト", "😀👩‍👩‍👧", "tab\tnew\nline\r\n"]),
+    (
+        "aString",
+        [
+            "plain",
+            "",
+            None,
+            "ünï",
+            "日本語 テスト",
+            "😀👩‍👩‍👧",
+            "tab\tnew\nline\r\n",
+            "0" * 100_000,
+        ],
+    ),
     ("anInt", [0, 1, -1, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), None]),
     ("aDouble", [0.0, 1.5, -1e308, 5e-324, 0.1 + 0.2, None]),
     ("aBool", [True, False, None]),
@@ -49,7 +61,7 @@ HOSTILE = [
     "123",
     "é",
     "e\u0301",
-    "0" * 100_000,
+    "0" * 8_000,  # an index entry of Neo4j holds 8,164 bytes
 ]
 
 
@@ -118,7 +130,7 @@ def test_a_column_may_have_any_name(store: GraphStore, name: str) -> None:
 
 @pytest.mark.parametrize("write", ["bulk_load", "upsert"])
 def test_any_text_can_be_a_key(store: GraphStore, write: str) -> None:
-    """Quotes, backticks, brackets, newlines, marks and 100,000 characters come back unchanged."""
+    """Quotes, backticks, brackets, newlines, marks and 8,000 characters come back unchanged."""
     getattr(store, write)("User", table("User", userId=HOSTILE))
     assert [k for (k,) in node_rows(store, "User")] == sorted(HOSTILE)
 

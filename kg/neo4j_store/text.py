@@ -1,0 +1,251 @@
+"""All Cypher the store sends by itself, in what Cypher 5 and Cypher 25 share.
+
+Made from schema names only, quoted; every value travels as a parameter. Rows come as columns: the
+column at place i of a table is the parameter $p<i>, and k counts rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from kg.errors import StoreError
+from kg.neo4j_store.kinds import EdgeKind, NodeKind
+from kg.schema import DST, NODE_BY_LABEL, SRC, EdgeTable
+
+ATTRIBUTE = "KgColumn"
+"""Label of the nodes that keep which columns a source added, and their types."""
+
+
+def quoted(name: str) -> str:
+    """A label, type or property name that cannot end its quotes. Raises StoreError for names Neo4j
+    cannot hold, and for a backslash, which Cypher 5 reads as the start of a character's number."""
+    if not name or "\\" in name or "\0" in name:
+        raise StoreError(f"{name!r} cannot be a name in Neo4j: it is empty or has a backslash")
+    return "`" + name.replace("`", "``") + "`"
+
+
+def label(name: str) -> str:
+    return f"{quoted(name)} {{{quoted(NODE_BY_LABEL[name].key)}: "
+
+
+# --- schema
+
+CONSTRAINTS = "SHOW CONSTRAINTS YIELD name RETURN collect(name) AS names"
+VERSION = """
+CALL dbms.components() YIELD name, versions
+WHERE name = 'Neo4j Kernel' RETURN versions[0] AS version
+"""
+
+
+def unique_node(name: str, label: str, keys: Sequence[str]) -> str:
+    parts = ", ".join(f"n.{quoted(k)}" for k in keys)
+    return (
+        f"CREATE CONSTRAINT {quoted(name)} IF NOT EXISTS "
+        f"FOR (n:{quoted(label)}) REQUIRE ({parts}) IS UNIQUE"
+    )
+
+
+def unique_edge(name: str, type_: str, key: str) -> str:
+    return (
+        f"CREATE CONSTRAINT {quoted(name)} IF NOT EXISTS "
+        f"FOR ()-[e:{quoted(type_)}]-() REQUIRE e.{quoted(key)} IS UNIQUE"
+    )
+
+
+READ_ATTRIBUTES = f"MATCH (c:{ATTRIBUTE}) RETURN c.table AS table, c.name AS name, c.type AS type"
+ADD_ATTRIBUTES = f"""
+UNWIND range(0, size($tables) - 1) AS k
+MERGE (c:{ATTRIBUTE} {{table: $tables[k], name: $names[k]}})
+SET c.type = $types[k]
+"""
+
+
+# --- what is there
+
+
+def counts(nodes: Iterable[str], edges: Iterable[EdgeTable]) -> str:
+    """Rows (name, n); each branch is one look at the count store."""
+    parts = [f"MATCH (n:{quoted(n)}) WITH count(n) AS n RETURN '{n}' AS name, n" for n in nodes]
+    parts += [
+        f"MATCH ()-[e:{quoted(t.type.name)}]->(:{quoted(t.dst)}) "
+        f"WITH count(e) AS n RETURN '{t.name}' AS name, n"
+        for t in edges
+    ]
+    return "\nUNION ALL\n".join(parts)
+
+
+def missing_keys(label: str) -> str:
+    """Those of $keys that no node of the label has."""
+    key = quoted(NODE_BY_LABEL[label].key)
+    return (
+        f"UNWIND $keys AS key OPTIONAL MATCH (n:{quoted(label)} {{{key}: key}}) "
+        "WITH key, n WHERE n IS NULL RETURN collect(key) AS keys"
+    )
+
+
+# --- writing nodes
+
+
+def create_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
+    return f"{_each(columns)}CREATE (n:{quoted(kind.name)} {_map(columns)})"
+
+
+def merge_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
+    key = kind.type.key
+    return (
+        f"{_each(columns)}"
+        f"MERGE (n:{quoted(kind.name)} {{{quoted(key)}: {_p(columns, key)}}})"
+        f"{_set('n', columns, leave=(key,))}"
+    )
+
+
+def set_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
+    """Columns of nodes that are there; `n` says how many were."""
+    key = kind.type.key
+    return (
+        f"{_each(columns)}"
+        f"MATCH (n:{quoted(kind.name)} {{{quoted(key)}: {_p(columns, key)}}})"
+        f"{_set('n', columns, leave=(key,))}\nRETURN count(n) AS n"
+    )
+
+
+def delete_nodes(kind: NodeKind) -> str:
+    return f"UNWIND $keys AS key MATCH (n:{label(kind.name)}key}}) DETACH DELETE n"
+
+
+# --- writing edges
+
+
+def create_edges(kind: EdgeKind, columns: Sequence[str]) -> str:
+    own = [c for c in columns if c not in (SRC, DST)]
+    return (
+        f"{_ends(kind, columns)}"
+        f"CREATE (a)-[:{quoted(kind.table.type.name)} {_map(columns, own)}]->(b)"
+    )
+
+
+def merge_edges(kind: EdgeKind, columns: Sequence[str]) -> str:
+    """For types without a key of their own: one edge a pair. `n` says how many pairs were found."""
+    return (
+        f"{_ends(kind, columns)}"
+        f"MERGE (a)-[e:{quoted(kind.table.type.name)}]->(b)"
+        f"{_set('e', columns, leave=(SRC, DST))}\nRETURN count(e) AS n"
+    )
+
+
+def known_edges(kind: EdgeKind, key: str) -> str:
+    """Of the keys in $keys: the places of those that are there, and the ends of their edges."""
+    t = kind.table
+    return (
+        "UNWIND range(0, size($keys) - 1) AS k "
+        f"MATCH (a)-[e:{quoted(t.type.name)} {{{quoted(key)}: $keys[k]}}]->(b) "
+        f"RETURN collect(k) AS at, collect(a.{quoted(NODE_BY_LABEL[t.src].key)}) AS src, "
+        f"collect(b.{quoted(NODE_BY_LABEL[t.dst].key)}) AS dst"
+    )
+
+
+def set_edges(kind: EdgeKind, key: str, columns: Sequence[str]) -> str:
+    return (
+        f"{_each(columns)}"
+        f"MATCH ()-[e:{quoted(kind.table.type.name)} {{{quoted(key)}: {_p(columns, key)}}}]->()"
+        f"{_set('e', columns, leave=(SRC, DST, key))}\nRETURN count(e) AS n"
+    )
+
+
+def delete_edges_of(kind: EdgeKind, end: str = SRC) -> str:
+    """The edges of this table at the nodes $keys, which are its `src` or its `dst`."""
+    t = kind.table
+    a, b = (t.src, t.dst) if end == SRC else (t.dst, t.src)
+    arrow = ("-", "->") if end == SRC else ("<-", "-")
+    return (
+        f"UNWIND $keys AS key MATCH (a:{label(a)}key}})"
+        f"{arrow[0]}[e:{quoted(t.type.name)}]{arrow[1]}(:{quoted(b)}) DELETE e"
+    )
+
+
+def delete_all_edges(kind: EdgeKind) -> str:
+    t = kind.table
+    return f"MATCH (:{quoted(t.src)})-[e:{quoted(t.type.name)}]->(:{quoted(t.dst)}) DELETE e"
+
+
+# --- releases
+
+BEGIN_RELEASE = "MERGE (r:ProfileRelease {version: $version}) SET r.status = 'writing'"
+FINISH_RELEASE = """
+MATCH (r:ProfileRelease {version: $version}) SET r.status = 'live'
+WITH r MATCH (old:ProfileRelease) WHERE old.status = 'live' AND old <> r
+SET old.status = 'retired'
+"""
+
+
+# --- reading whole tables
+
+
+def node_page(kind: NodeKind, columns: Sequence[str]) -> str:
+    """Columns of at most $size nodes from the key $start on, in key order; one record of lists.
+
+    From lists of nodes, since collect() over values would leave the nulls out."""
+    key = quoted(kind.type.key)
+    lists = ", ".join(f"[n IN ns | n.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
+    return (
+        f"MATCH (n:{quoted(kind.name)}) WHERE n.{key} >= $start "
+        f"WITH n ORDER BY n.{key} LIMIT $size WITH collect(n) AS ns RETURN {lists}"
+    )
+
+
+def degrees(table: EdgeTable) -> str:
+    """How many edges leave each source node between the keys $first and $last, in key order."""
+    key = quoted(NODE_BY_LABEL[table.src].key)
+    return (
+        f"MATCH (n:{quoted(table.src)}) WHERE n.{key} >= $first AND n.{key} <= $last "
+        f"WITH n ORDER BY n.{key} "
+        f"RETURN collect(COUNT {{ (n)-[:{quoted(table.type.name)}]->() }}) AS degrees"
+    )
+
+
+def edge_page(table: EdgeTable, columns: Sequence[str], *, until: bool) -> str:
+    """Edges whose source's key is between $first and $last; one record: src, dst, columns."""
+    a, b = (quoted(NODE_BY_LABEL[end].key) for end in (table.src, table.dst))
+    timed = " WHERE e.at IS NULL OR e.at < $until" if until else ""
+    lists = "".join(f", [e IN es | e.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
+    return (
+        f"MATCH (a:{quoted(table.src)}) WHERE a.{a} >= $first AND a.{a} <= $last "
+        f"MATCH (a)-[e:{quoted(table.type.name)}]->(b:{quoted(table.dst)}){timed} "
+        "WITH collect(a) AS sources, collect(b) AS targets, collect(e) AS es "
+        f"RETURN [a IN sources | a.{a}] AS src, [b IN targets | b.{b}] AS dst{lists}"
+    )
+
+
+# --- pieces
+
+
+def _p(columns: Sequence[str], column: str) -> str:
+    return f"$p{list(columns).index(column)}[k]"
+
+
+def _each(columns: Sequence[str]) -> str:
+    if not columns:
+        raise StoreError("a table without columns has no rows")
+    return "UNWIND range(0, size($p0) - 1) AS k\n"
+
+
+def _ends(kind: EdgeKind, columns: Sequence[str]) -> str:
+    t = kind.table
+    return (
+        f"{_each(columns)}MATCH (a:{label(t.src)}{_p(columns, SRC)}}})\n"
+        f"MATCH (b:{label(t.dst)}{_p(columns, DST)}}})\n"
+    )
+
+
+def _map(columns: Sequence[str], own: Sequence[str] | None = None) -> str:
+    """Only for CREATE, which leaves out a null; MERGE would refuse it."""
+    return (
+        "{"
+        + ", ".join(f"{quoted(c)}: {_p(columns, c)}" for c in (columns if own is None else own))
+        + "}"
+    )
+
+
+def _set(name: str, columns: Sequence[str], *, leave: Sequence[str]) -> str:
+    parts = [f"{name}.{quoted(c)} = {_p(columns, c)}" for c in columns if c not in leave]
+    return "\nSET " + ", ".join(parts) if parts else ""

@@ -1,0 +1,210 @@
+"""Checked rows → nodes and edges: bulk load, upsert, delete.
+
+Everything the data can be wrong in is found before the first write. A call of up to
+`rows.TRANSACTION_ROWS` rows is one transaction, all or nothing. A larger one is a series of such:
+cut off in the middle it leaves whole parts of itself, and an upsert of the same rows finishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import neo4j
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kg.errors import CountMismatch, StoreError
+from kg.neo4j_store import text
+from kg.neo4j_store.columns import Column, sent
+from kg.neo4j_store.connection import Server, run
+from kg.neo4j_store.errors import CONSTRAINT
+from kg.neo4j_store.kinds import EdgeKind, NodeKind
+from kg.neo4j_store.rows import gathered, last_of_each_key, pieces, refuse_repeated_keys
+from kg.schema import DST, SRC
+from kg.store import WriteCount
+
+DELETE_USERS = 500
+"""Users in one deleting transaction: each takes all its edges along."""
+
+
+def bulk_load(
+    server: Server, kind: NodeKind | EdgeKind, given: pa.Table | Iterable[pa.Table]
+) -> WriteCount:
+    with gathered(kind, given) as rows:
+        if not rows.num_rows:
+            return WriteCount()
+        there = count(server, kind)
+        if there:
+            raise StoreError(f"{kind.name} has {there:,} rows already; upsert adds to them")
+        refuse_repeated_keys(kind, rows)
+        if isinstance(kind, EdgeKind):
+            check_ends(server, kind, rows.batches)
+        for part in rows.transactions():
+            server.write(partial(create, kind=kind, rows=part))
+        return WriteCount(created=rows.num_rows)
+
+
+def upsert(
+    server: Server, kind: NodeKind | EdgeKind, given: pa.Table | Iterable[pa.Table]
+) -> WriteCount:
+    total = WriteCount()
+    with gathered(kind, given) as rows:
+        if isinstance(kind, EdgeKind):
+            check_ends(server, kind, rows.batches)
+        for part in rows.transactions():
+            distinct = last_of_each_key(part, kind.key)
+            # another writer may create one of these keys between our look and our write
+            created = server.write(partial(merge, kind=kind, rows=distinct), again=(CONSTRAINT,))
+            total += WriteCount(
+                created=created,
+                updated=distinct.num_rows - created,
+                unchanged=part.num_rows - distinct.num_rows,
+            )
+    return total
+
+
+def delete_users(server: Server, kind: NodeKind, user_ids: Sequence[str]) -> WriteCount:
+    ids = sorted(set(user_ids))
+    deleted = 0
+    for start in range(0, len(ids), DELETE_USERS):
+        keys = Column(ids[start : start + DELETE_USERS])
+        deleted += server.write(partial(_delete, statement=text.delete_nodes(kind), keys=keys))
+    return WriteCount(deleted=deleted, unchanged=len(ids) - deleted)
+
+
+def count(server: Server, kind: NodeKind | EdgeKind) -> int:
+    asked = ([kind.name], []) if isinstance(kind, NodeKind) else ([], [kind.table])
+    return int(server.read(lambda tx: run(tx, text.counts(*asked)).single(strict=True)["n"]))
+
+
+def check_ends(server: Server, kind: EdgeKind, batches: Callable[[], Iterable[pa.Table]]) -> None:
+    """Raises CountMismatch where an edge names a node that is not there: MATCH would drop the row
+    without a word."""
+    for end, label in ((SRC, kind.table.src), (DST, kind.table.dst)):
+        keys = pa.table({"key": pa.array([], pa.string())})
+        for batch in batches():
+            seen = pa.table({"key": pc.unique(batch[end])})
+            keys = pa.concat_tables([keys, seen]).group_by("key").aggregate([])
+        missing = [k for part in pieces(keys) for k in _missing(server, label, part["key"])]
+        if missing:
+            of = pa.array(missing, pa.string())
+            lost = [pc.sum(pc.is_in(b[end], value_set=of)).as_py() or 0 for b in batches()]
+            total = sum(b.num_rows for b in batches())
+            raise missing_end(kind, sum(lost), total, label, missing[0])
+
+
+def missing_end(kind: EdgeKind, lost: int, rows: int, label: str, example: str) -> CountMismatch:
+    return CountMismatch(
+        f"{kind.name}: {lost} of {rows} rows name a {label} that is not in the graph, "
+        f"such as {example[:200]!r}; load the {label} rows first. Nothing was written"
+    )
+
+
+def _missing(server: Server, label: str, keys: pa.ChunkedArray) -> list[str]:
+    statement, column = text.missing_keys(label), sent(keys)
+    return list(server.read(lambda tx: run(tx, statement, keys=column).single(strict=True)["keys"]))
+
+
+# --- inside one transaction
+
+
+def create(tx: neo4j.ManagedTransaction, kind: NodeKind | EdgeKind, rows: pa.Table) -> int:
+    """New nodes or edges; as many as rows, or CountMismatch."""
+    rows = _in_key_order(kind, rows)
+    made = 0
+    for piece in pieces(rows):
+        if isinstance(kind, NodeKind):
+            statement = text.create_nodes(kind, piece.column_names)
+            made += _counters(tx, statement, piece).nodes_created
+        else:
+            statement = text.create_edges(kind, piece.column_names)
+            made += _counters(tx, statement, piece).relationships_created
+    expect(kind, made, rows.num_rows)
+    return made
+
+
+def merge(tx: neo4j.ManagedTransaction, kind: NodeKind | EdgeKind, rows: pa.Table) -> int:
+    """Rows of distinct keys, new or known; returns how many were new."""
+    created = 0
+    for piece in pieces(_in_key_order(kind, rows)):
+        if isinstance(kind, NodeKind):
+            statement = text.merge_nodes(kind, piece.column_names)
+            created += _counters(tx, statement, piece).nodes_created
+        elif (key := kind.table.type.key) is not None:
+            created += _merge_events(tx, kind, key, piece)
+        else:
+            result = run(tx, text.merge_edges(kind, piece.column_names), **params(piece))
+            expect(kind, result.single(strict=True)["n"], piece.num_rows)
+            created += result.consume().counters.relationships_created
+    return created
+
+
+def update(tx: neo4j.ManagedTransaction, kind: NodeKind, rows: pa.Table) -> None:
+    """Columns of nodes that are there; all of them, or CountMismatch."""
+    for piece in pieces(rows):
+        result = run(tx, text.set_nodes(kind, piece.column_names), **params(piece))
+        expect(kind, result.single(strict=True)["n"], piece.num_rows)
+
+
+def params(rows: pa.Table) -> dict[str, Column]:
+    return {f"p{i}": sent(column) for i, column in enumerate(rows.columns)}
+
+
+def expect(kind: NodeKind | EdgeKind, done: int, rows: int) -> None:
+    """Inside a transaction: what was counted is what was sent, or it is rolled back."""
+    if done != rows:
+        raise CountMismatch(
+            f"{kind.name}: {rows} rows were sent and {done} arrived; another writer removed nodes "
+            "meanwhile. Run it again"
+        )
+
+
+def _merge_events(tx: neo4j.ManagedTransaction, kind: EdgeKind, key: str, rows: pa.Table) -> int:
+    """Ask which events are there, create the rest, set the others: 75 µs a row, by MERGE 120."""
+    found = run(tx, text.known_edges(kind, key), keys=sent(rows[key])).single(strict=True)
+    at = np.array(found["at"], np.int64)
+    known = rows.take(pa.array(at))
+    _refuse_moved(kind, key, known, found["src"], found["dst"])
+    if known.num_rows:
+        result = run(tx, text.set_edges(kind, key, known.column_names), **params(known))
+        expect(kind, result.single(strict=True)["n"], known.num_rows)
+    is_new = np.ones(rows.num_rows, bool)
+    is_new[at] = False
+    new = rows.filter(pa.array(is_new))
+    return create(tx, kind, new)
+
+
+def _refuse_moved(
+    kind: EdgeKind, key: str, known: pa.Table, src: list[Any], dst: list[Any]
+) -> None:
+    stays = pc.and_(
+        pc.equal(known[SRC], pa.array(src, pa.string())),
+        pc.equal(known[DST], pa.array(dst, pa.string())),
+    )
+    moved = known.filter(pc.invert(stays))
+    if moved.num_rows:
+        example = moved[key][0].as_py()
+        raise StoreError(
+            f"{kind.name}: {moved.num_rows} rows have a known {key} between other nodes, such as "
+            f"{example[:200]!r}; an event cannot move"
+        )
+
+
+def _in_key_order(kind: NodeKind | EdgeKind, rows: pa.Table) -> pa.Table:
+    """Two writers that lock nodes in the same order seldom deadlock; and neighbours in the table
+    are neighbours in the store."""
+    by = (SRC, DST) if isinstance(kind, EdgeKind) else kind.key
+    return rows.sort_by([(column, "ascending") for column in by])
+
+
+def _counters(
+    tx: neo4j.ManagedTransaction, statement: str, rows: pa.Table
+) -> neo4j.SummaryCounters:
+    return run(tx, statement, **params(rows)).consume().counters
+
+
+def _delete(tx: neo4j.ManagedTransaction, statement: str, keys: Column) -> int:
+    return run(tx, statement, keys=keys).consume().counters.nodes_deleted
