@@ -41,6 +41,14 @@ class Neo4jStore:
     def ensure_schema(self, attributes: Mapping[str, pa.Schema] | None = None) -> None:
         ddl.ensure_schema(self._writer(), attributes)
 
+    def attributes(self) -> dict[str, pa.Schema]:
+        added = ddl.read_attributes(self._server())
+        return {
+            table: pa.schema([(name, type_.arrow) for name, type_ in columns.items()])
+            for table, columns in added.items()
+            if columns
+        }
+
     def counts(self) -> dict[str, int]:
         statement = text.counts(NODE_BY_LABEL, EDGE_TABLES.values())
         found = self._server().read(lambda tx: run(tx, statement).values())
