@@ -1,0 +1,7 @@
+"""Files of shops and review sites → typed Arrow tables named after the graph's schema."""
+
+from loaders.interface import FileReport, LoadReport, Progress, Staged
+from loaders.sources import SOURCES
+from loaders.stage import stage
+
+__all__ = ["SOURCES", "FileReport", "LoadReport", "Progress", "Staged", "stage"]

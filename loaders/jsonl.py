@@ -1,0 +1,206 @@
+"""JSON Lines → batches of string columns (nested values as JSON text), each row with its line.
+
+Files whose lines are Python literals (`{'asin': '0001', …}`, as the 2014 Amazon files are) are read
+too. That is the one place where a row becomes a Python object: the format leaves no other way.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from kg.errors import InputError
+from loaders.interface import Progress
+from loaders.lines import MARK, NOT_TEXT, line_starts, raw_records, utf8_lines
+from loaders.plan import BROKEN, LINE, SPAN, Batch
+
+_SAMPLE = 200
+"""Lines looked at to learn a file's keys."""
+_NOT_JSON = "not a JSON object"
+_NUL = "\0"
+
+
+def sample(path: Path) -> list[dict[str, Any]]:
+    """The first objects of a file. Raises InputError where it has none."""
+    chunk = next(utf8_lines(path), None)
+    if chunk is None or not chunk.data.strip():
+        raise InputError(f"{path}: there is nothing in this file")
+    if chunk.data.lstrip().startswith(b"["):
+        raise InputError(
+            f"{path}: is one JSON array; one object a line is needed (jq -c '.[]' makes that)"
+        )
+    lines = (line for line in chunk.data.decode().split("\n") if line.strip())
+    parsed = [_object(line) for line in islice(lines, _SAMPLE)]
+    objects = [p for p in parsed if p is not None]
+    if not objects:
+        raise InputError(f"{path}: line 1 is {_NOT_JSON}; one object a line is needed")
+    return objects
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    for parse in (json.loads, ast.literal_eval):
+        found = _tried(parse, line)
+        if found is not None:
+            return found
+    return None
+
+
+def _tried(parse: Callable[[str], Any], line: str) -> dict[str, Any] | None:
+    try:
+        found = parse(line.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def keys_of(objects: list[dict[str, Any]]) -> dict[str, None]:
+    return {key: None for found in objects for key in found}
+
+
+@dataclass
+class JsonLines:
+    """A file of one JSON object a line; a key that a row lacks is null. Raises InputError for a
+    file that holds none."""
+
+    path: Path
+    names: Iterable[str] | None = None
+    """The keys to read; None is all that the first lines have."""
+    also: Sequence[str] = ()
+    """Keys to read although the first lines may lack them."""
+    missing: Sequence[str] = ()
+    """Values that say nothing, beside the empty text."""
+    progress: Progress | None = None
+    columns: tuple[str, ...] = field(init=False)
+    _literals: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        objects = sample(self.path)
+        seen = self.names if self.names is not None else keys_of(objects)
+        self.columns = tuple(dict.fromkeys([*seen, *self.also]))
+        first = next(utf8_lines(self.path)).data.decode().lstrip().split("\n", 1)[0]
+        self._literals = _tried(json.loads, first) is None and _object(first) is not None
+
+    def batches(self) -> Iterator[Batch]:
+        line = 1
+        for chunk in utf8_lines(self.path, progress=self.progress):
+            starts = line_starts(chunk.data)
+            damaged = self._damaged(chunk.data, starts) if chunk.damaged else None
+            yield self._batch(chunk.data, starts, line, damaged)
+            line += len(starts) - 1
+
+    @staticmethod
+    def _damaged(data: bytes, starts: np.ndarray) -> np.ndarray:
+        """Lines with a MARK, by number in the chunk."""
+        lines = pl.Series(data.decode().split("\n"))[: len(starts) - 1]
+        return lines.str.contains(MARK, literal=True).arg_true().to_numpy()
+
+    def _batch(
+        self, data: bytes, starts: np.ndarray, line: int, damaged: np.ndarray | None
+    ) -> Batch:
+        bad: dict[int, str] = {}
+        if self._literals:
+            data, bad = _literals_to_json(data)
+            starts = line_starts(data)
+        if damaged is not None:
+            bad |= dict.fromkeys(damaged.tolist(), NOT_TEXT)
+        frame, at = self._parse(data, starts, bad)
+        number = pl.Series(LINE, at + line, dtype=pl.Int64)
+        frame = frame.with_columns(number, pl.lit(1, pl.Int64).alias(SPAN))
+        places = sorted(bad)
+        broken = {LINE: [p + line for p in places], SPAN: [1] * len(places),
+                  "reason": [bad[p] for p in places]}  # fmt: skip
+        return Batch(frame, pl.DataFrame(broken, schema=BROKEN))
+
+    def _parse(
+        self, data: bytes, starts: np.ndarray, bad: dict[int, str]
+    ) -> tuple[pl.DataFrame, np.ndarray]:
+        """Objects of the lines that are neither blank nor bad, and which lines those are. Lines
+        that are no objects are added to `bad`."""
+        good = _not_blank(data, starts)
+        if bad:
+            good = np.setdiff1d(good, np.fromiter(bad, np.int64))
+        whole = len(good) == len(starts) - 1
+        frame = self._read(data) if whole else self._read_lines(data, starts, good)
+        if frame is None or len(frame) != len(good):
+            for place in _bad_lines(self._read, data, starts, good):
+                bad[int(place)] = _NOT_JSON
+            good = np.setdiff1d(good, np.fromiter(bad, np.int64))
+            frame = self._read_lines(data, starts, good)
+        if frame is None or len(frame) != len(good):
+            raise InputError(f"{self.path}: its lines cannot be told apart; is it JSON Lines?")
+        if b"\\u0000" in data or b"\\ud" in data or b"\\uD" in data:
+            # half a surrogate pair is read as NUL
+            frame = frame.with_columns(pl.all().str.replace_all(_NUL, "\ufffd", literal=True))
+        says = ~pl.all().is_in(["", *self.missing])
+        return frame.select(pl.when(says).then(pl.all())), good
+
+    def _read(self, data: bytes) -> pl.DataFrame | None:
+        schema = dict.fromkeys(self.columns, pl.String)
+        if not data.strip():
+            return pl.DataFrame(schema=schema)
+        try:
+            return pl.read_ndjson(data, schema=schema, ignore_errors=True)
+        except pl.exceptions.ComputeError:
+            return None
+
+    def _read_lines(
+        self, data: bytes, starts: np.ndarray, lines: np.ndarray
+    ) -> pl.DataFrame | None:
+        return self._read(_lines(data, starts, lines))
+
+    def raw(self, records: pl.DataFrame) -> Iterator[pl.Series]:
+        return raw_records(self.path, records, "utf-8")
+
+
+def _not_blank(data: bytes, starts: np.ndarray) -> np.ndarray:
+    """Lines with something other than white space on them."""
+    inked = np.frombuffer(data, np.uint8) > ord(" ")
+    first = np.flatnonzero(inked)
+    if not len(first):
+        return np.empty(0, np.int64)
+    after = np.searchsorted(first, starts[:-1])
+    seen = first[np.minimum(after, len(first) - 1)]
+    return np.flatnonzero((after < len(first)) & (seen < starts[1:]))
+
+
+def _lines(data: bytes, starts: np.ndarray, lines: np.ndarray) -> bytes:
+    return b"\n".join(data[starts[n] : starts[n + 1]] for n in lines.tolist())
+
+
+def _bad_lines(
+    read: Callable[[bytes], pl.DataFrame | None],
+    data: bytes,
+    starts: np.ndarray,
+    lines: np.ndarray,
+) -> Iterator[int]:
+    """The lines that are no objects, by halving: a chunk with one bad line of n costs 2 log n
+    reads, not n."""
+    frame = read(_lines(data, starts, lines))
+    if frame is not None and len(frame) == len(lines):
+        return
+    if len(lines) <= 1:
+        yield from lines.tolist()
+        return
+    middle = len(lines) // 2
+    yield from _bad_lines(read, data, starts, lines[:middle])
+    yield from _bad_lines(read, data, starts, lines[middle:])
+
+
+def _literals_to_json(data: bytes) -> tuple[bytes, dict[int, str]]:
+    """Python literals as JSON, line by line; a line that is neither becomes blank and is named."""
+    bad: dict[int, str] = {}
+    out = []
+    for place, line in enumerate(data.decode().split("\n")):
+        found = _object(line) if line.strip() else {}
+        if found is None:
+            bad[place] = _NOT_JSON
+        out.append(json.dumps(found, default=str) if found else "")
+    return "\n".join(out).encode(), bad

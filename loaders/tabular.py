@@ -1,0 +1,159 @@
+"""Any CSV, TSV, JSON Lines or Parquet with a mapping file → plans. Shipped mappings go by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from kg.errors import ConfigError, InputError
+from loaders.delimited import Delimited
+from loaders.expressions import Columns, rows_of
+from loaders.files import estimated_size, find_files, plain_name
+from loaders.interface import Progress
+from loaders.jsonl import JsonLines
+from loaders.mapping import Cell, Condition, Lookup, Source, read_mapping
+from loaders.mapping import Mapping as ShopMapping
+from loaders.parquet import Parquet
+from loaders.plan import FilePlan, Reader
+from loaders.sources import MAPPINGS
+from loaders.toml_lines import line_of
+
+_BY_SUFFIX = {".json": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
+              ".pq": "parquet"}  # fmt: skip
+Location = tuple[str | int, ...]
+
+
+def plan_files(
+    source: str, paths: Sequence[Path], options: Mapping[str, str], progress: Progress | None
+) -> tuple[list[FilePlan], list[str]]:
+    """A plan per file that the mapping knows. The source `tabular` takes the mapping file from the
+    option `mapping`. Raises ConfigError for a mapping that cannot work, InputError for a file the
+    mapping does not fit and where there is none for it."""
+    at = mapping_path(source, options)
+    mapping = read_mapping(at)
+    files, named = find_files(paths)
+    chosen: dict[Path, int] = {}
+    for path in files:
+        place = next((i for i, s in enumerate(mapping.files) if _matches(path, s.match)), None)
+        if place is not None:
+            chosen[path] = place
+    lookup_files = {p for p in files for x in mapping.lookups if _matches(p, [x.match])}
+    for path in sorted(named - set(chosen) - lookup_files):
+        raise InputError(f"{path}: mapping {at.name} reads {_patterns(mapping)}, and no such file")
+    if not chosen:
+        where = ", ".join(map(str, paths)) or "no path"
+        raise InputError(f"{where}: there is no file for mapping {at.name}: {_patterns(mapping)}")
+    lookups = {x.name: _read_lookup(x, files, at) for x in mapping.lookups if _used(x, mapping)}
+    plans = []
+    for path in sorted(chosen, key=lambda p: (chosen[p], files.index(p))):
+        place = chosen[path]
+        described = mapping.files[place]
+        columns = Columns(_reader(path, described, progress), described, lookups)
+        _check_columns(path, described, columns, at, place)
+        plans.append(
+            FilePlan(str(path), described.holds, columns.reader, rows_of(described, columns),
+                     estimated_size(path))
+        )  # fmt: skip
+    unread = [str(p) for p in files if p not in chosen and p not in lookup_files]
+    return plans, unread
+
+
+def mapping_path(source: str, options: Mapping[str, str]) -> Path:
+    if source != "tabular":
+        if options:
+            raise ConfigError(f"source {source!r} has no option {next(iter(options))!r}")
+        return MAPPINGS / f"{source}.toml"
+    if set(options) != {"mapping"}:
+        given = ", ".join(sorted(options)) or "none"
+        raise ConfigError(
+            f"source 'tabular' takes the option mapping=FILE.toml and no other; given: {given}"
+        )
+    return Path(options["mapping"])
+
+
+def _matches(path: Path, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(plain_name(path), pattern.lower()) for pattern in patterns)
+
+
+def _patterns(mapping: ShopMapping) -> str:
+    return ", ".join(p for s in mapping.files for p in s.match)
+
+
+def _used(lookup: Lookup, mapping: ShopMapping) -> bool:
+    return any(
+        cell.lookup == lookup.name
+        for place, described in enumerate(mapping.files)
+        for _, cell in _reads(described, place)
+        if isinstance(cell, Cell)
+    )
+
+
+def _read_lookup(lookup: Lookup, files: Sequence[Path], at: Path) -> tuple[list[str], list[str]]:
+    path = next((p for p in files if _matches(p, [lookup.match])), None)
+    if path is None:
+        raise InputError(f"mapping {at.name} looks {lookup.name} up in {lookup.match}: not given")
+    reader = Delimited(
+        path, lookup.delimiter, lookup.quote or None, lookup.columns, lookup.encoding
+    )
+    for name in (lookup.key, lookup.value):
+        if name not in reader.columns:
+            raise InputError(f"{path}: has no column {name!r}; it has {', '.join(reader.columns)}")
+    frames = [b.frame.select(key=lookup.key, value=lookup.value) for b in reader.batches()]
+    known: dict[str, str] = {}
+    for frame in frames:
+        known.update(frame.drop_nulls().iter_rows())
+    return list(known), list(known.values())
+
+
+def _reader(path: Path, source: Source, progress: Progress | None) -> Reader:
+    kind = source.format or _BY_SUFFIX.get(Path(plain_name(path)).suffix, "csv")
+    if kind == "jsonl":
+        cells = [c for _, c in _reads(source, 0) if isinstance(c, Cell) and c.optional]
+        rare = [name.partition(".")[0] for c in cells for name in c.reads]
+        return JsonLines(path, also=rare, missing=source.missing, progress=progress)
+    if kind == "parquet":
+        return Parquet(path, source.missing, progress=progress)
+    return Delimited(
+        path,
+        source.delimiter,
+        source.quote or None,
+        source.columns,
+        source.encoding,
+        source.missing,
+        progress=progress,
+    )
+
+
+def _reads(source: Source, place: int) -> Iterator[tuple[Location, Cell | Condition]]:
+    """Everything that reads columns, with where it stands in the mapping."""
+    here: Location = ("files", place)
+    for i, reject in enumerate(source.reject):
+        yield (*here, "reject", i, "column"), reject
+    for i, node in enumerate(source.nodes):
+        yield (*here, "nodes", i, "key"), node.key
+        for name, cell in node.set.items():
+            yield (*here, "nodes", i, "set", name), cell
+        if node.when:
+            yield (*here, "nodes", i, "when"), node.when
+    for i, edge in enumerate(source.edges):
+        at: Location = (*here, "edges", i)
+        yield (*at, "src"), edge.src
+        yield (*at, "dst"), edge.dst
+        yield from (((*at, "key"), cell) for cell in edge.key or ())
+        yield from (((*at, "set", name), cell) for name, cell in edge.set.items())
+        if edge.when:
+            yield (*at, "when"), edge.when
+        yield from (((*at, "reject", j, "column"), c) for j, c in enumerate(edge.reject))
+
+
+def _check_columns(path: Path, source: Source, columns: Columns, at: Path, place: int) -> None:
+    for location, cell in _reads(source, place):
+        optional = isinstance(cell, Cell) and cell.optional
+        for name in cell.reads:
+            if not optional and not columns.has(name):
+                line = line_of(at.read_text(encoding="utf-8"), location)
+                has = ", ".join(columns.reader.columns)
+                raise InputError(
+                    f"{path}: has no column {name!r}, which {at.name}:{line} reads; it has {has}"
+                )
