@@ -114,17 +114,19 @@ def judge(
     """Calibration error, Brier score and ranking of probabilities against what came true.
 
     `ece` is over `bins` bins of equal mass (Naeini et al. 2015; equal mass as in Nixon et al.
-    2019); `auc` is None where all or none came true.
+    2019); `ece_by_chance` is what it would be were the probabilities right: on little data it is
+    not 0. `auc` is None where all or none came true.
     """
     if len(y) == 0:
-        return {"n": 0, "positives": 0, "base_rate": None, "ece": None, "brier": None, "auc": None}
+        unknown = dict.fromkeys(("base_rate", "ece", "ece_by_chance", "brier", "auc"))
+        return {"n": 0, "positives": 0, **unknown}
     weight = np.ones(len(y), np.float32) if weight is None else weight
     total = float(weight.sum())
     return {
         "n": len(y),
         "positives": int(y.sum()),
         "base_rate": float((weight * y).sum() / total),
-        "ece": _ece(probability, y, weight, bins),
+        **_ece(probability, y, weight, bins),
         "brier": float((weight * (probability - y) ** 2).sum() / total),
         "auc": auc(probability, y, weight),
     }
@@ -137,9 +139,15 @@ def auc(score: Floats, y: Bools, weight: Floats | None = None) -> float | None:
     return float(roc_auc_score(y, score, sample_weight=weight))
 
 
-def _ece(probability: Floats, y: Bools, weight: Floats, bins: int) -> float:
+def _ece(probability: Floats, y: Bools, weight: Floats, bins: int) -> dict[str, float]:
     order = np.argsort(probability, kind="stable")
     mass = np.cumsum(weight[order], dtype=np.float64)
     bin_of = np.minimum((mass - weight[order] / 2) / mass[-1] * bins, bins - 1).astype(np.int64)
-    gap = np.bincount(bin_of, weight[order] * (probability - y)[order], minlength=bins)
-    return float(np.abs(gap).sum() / mass[-1])
+    p, w = probability[order].astype(np.float64), weight[order].astype(np.float64)
+    gap = np.bincount(bin_of, w * (p - y[order]), minlength=bins)
+    variance = np.bincount(bin_of, w**2 * p * (1 - p), minlength=bins)
+    by_chance = np.sqrt(2 / np.pi * variance)  # mean of |normal|
+    return {
+        "ece": float(np.abs(gap).sum() / mass[-1]),
+        "ece_by_chance": float(by_chance.sum() / mass[-1]),
+    }

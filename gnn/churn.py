@@ -16,20 +16,26 @@ from gnn.windows import Window
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-NAMES = ("recency", "frequency", "tenure", "rhythm", "one_day")
+NAMES = ("recency", "frequency", "tenure", "rhythm", "one_day", "silence")
 """log days since the last event; log active days; log days since the first; log of recency over the
-user's own mean gap between active days; 1 for users of one active day, who have no gap."""
+user's own mean gap between active days; 1 for users of one active day, who have no gap; and log of
+active days x log(tenure / span of activity), which is how surprising the silence is for a user who
+acts at a steady rate (the core of P(alive) in Fader, Hardie and Lee 2005)."""
 
 
 def churn_features(activity: Activity) -> Floats:
-    """[U, 5]; rows of users without a dated event are not finite."""
-    days, active = activity.recency_days, activity.frequency
-    span = activity.tenure_days - activity.recency_days
+    """[U, F]; rows of users without a dated event are not finite."""
+    days, active, tenure = activity.recency_days, activity.frequency, activity.tenure_days
+    span = tenure - days
     gap = np.divide(span, active - 1, out=np.ones_like(span), where=active > 1)
-    rhythm = np.where(active > 1, np.log((days + 1) / (gap + 1)), 0)
     columns = (
-        np.log1p(days), np.log1p(active), np.log1p(activity.tenure_days), rhythm, active <= 1,
-    )  # fmt: skip
+        np.log1p(days),
+        np.log1p(active),
+        np.log1p(tenure),
+        np.where(active > 1, np.log((days + 1) / (gap + 1)), 0),
+        active <= 1,
+        np.log1p(active * np.log((tenure + 1) / (span + 1))),
+    )
     return np.stack(columns, axis=1).astype(np.float32)
 
 

@@ -103,9 +103,10 @@ def extend_clusters(clusters: Clusters, seen: Events, item: Floats) -> Clusters:
 
 
 def k_means(x: Floats, k: int, seed: int) -> Ints:
-    """[N] groups of the rows of `x`, fitted on at most SAMPLED_ROWS of them."""
-    step = max(1, len(x) // SAMPLED_ROWS)
-    model = KMeans(k, n_init=3, random_state=seed).fit(x[::step])
+    """[N] at most `k` groups of the rows of `x`, fitted on about SAMPLED_ROWS of them."""
+    some = x[:: max(1, len(x) // SAMPLED_ROWS)]
+    distinct = len(np.unique(some, axis=0))
+    model = KMeans(min(k, distinct), n_init=3, random_state=seed).fit(some)
     return np.asarray(model.predict(x), np.int64)
 
 

@@ -145,7 +145,7 @@ def evidence_of(sources: Sources, user: Ints, target: Ints, directions: Floats) 
     for claims in _blocks(np.diff(sources.indptr)[user], max(1, CELLS_A_BLOCK // width)):
         claim, source, part = _parts(sources, user[claims], target[claims], directions)
         positive = (part > 0) & sources.citable[source]
-        total = np.bincount(claim[part > 0], part[part > 0], len(claims))
+        total = _sums(claim[part > 0], part[part > 0], len(claims))
         claim, source, part = claim[positive], source[positive], part[positive]
         order = np.lexsort((source, -part, claim))
         claim, source, part = claim[order], source[order], part[order]
@@ -155,7 +155,7 @@ def evidence_of(sources: Sources, user: Ints, target: Ints, directions: Floats) 
         count[claims] = np.bincount(claim[part >= NOTABLE * strongest], minlength=len(claims))
         top = place < CITED
         number[claims] = np.bincount(claim[top], minlength=len(claims))
-        carried = np.bincount(claim[top], part[top], len(claims))
+        carried = _sums(claim[top], part[top], len(claims))
         share[claims] = np.divide(carried, total, out=np.zeros_like(total), where=total > 0)
         cited.append(source[top])
         parts.append(part[top])
@@ -195,7 +195,11 @@ def _parts(
     new = np.ones(len(edge), np.bool_)
     new[1:] = (np.diff(claim) != 0) | (np.diff(source) != 0)
     group = np.cumsum(new) - 1
-    return claim[new], source[new], np.bincount(group, part, new.sum()).astype(np.float32)
+    return claim[new], source[new], _sums(group, part, int(new.sum())).astype(np.float32)
+
+
+def _sums(group: Ints, values: Floats, n: int) -> NDArray[np.float64]:
+    return np.bincount(group, values, minlength=n).astype(np.float64)  # of nothing: integers
 
 
 def names_of(evidence: Evidence, sources: Sources) -> pa.ListArray:

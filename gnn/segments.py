@@ -16,7 +16,7 @@ from gnn.clusters import k_means, unit_rows
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-CHOICES = (4, 6, 8, 12, 16)
+CHOICES = (3, 4, 5, 6, 8, 10, 12, 16)
 USERS_A_SEGMENT = 20
 """No more segments than leave this many users for each, on average."""
 JUDGED_USERS = 2000

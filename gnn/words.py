@@ -89,8 +89,12 @@ def telling_words(
     with_word = np.asarray((member @ (weights > 0)).todense(), np.float64)
     share = with_word / np.bincount(group, minlength=n_groups)[:, None]
     score = share * np.log1p(1 / share.mean(axis=0))
+    score[:, [len(word) == 1 for word in vocabulary]] = 0  # a lone sign is a piece of a word
     best = np.argsort(-score, axis=1, kind="stable")[:, : 4 * top]
-    return [_distinct([str(w) for w in vocabulary[row]], top) for row in best]
+    return [
+        _distinct([str(vocabulary[w]) for w in row if score[g, w] > 0], top)
+        for g, row in enumerate(best)
+    ]
 
 
 def _distinct(words: list[str], top: int) -> list[str]:
