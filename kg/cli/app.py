@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kg.cli.demo import demo
 from kg.cli.doctor import doctor
 from kg.cli.export import export
 from kg.cli.forget import forget
@@ -48,7 +49,7 @@ def options(
 
 for command in (
     load, train, publish, retrain, rollback,
-    query, profile, recommend, export, forget, doctor,
+    query, profile, recommend, export, forget, doctor, demo,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(releases, name="releases")

@@ -35,10 +35,10 @@ def profile(
     if json_:
         print_json(found.model_dump(by_alias=True))
     else:
-        _show(found)
+        show_person(found)
 
 
-def _show(found: Person) -> None:
+def show_person(found: Person) -> None:
     print_line(f"{visible(found.user_id)}{_since(found)}")
     for text in found.notes:
         print_line(visible(text))

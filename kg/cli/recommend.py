@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kg.cli.options import Json, Store, open_chosen
 from kg.cli.output import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from kg.recommend import Recommendations
 
 
 def recommend(
@@ -30,7 +33,11 @@ def recommend(
         found = recommend_items(graph, user, k, sensitive=settings().sensitive)
     if json_:
         print_json(found.model_dump(by_alias=True))
-        return
+    else:
+        show_recommendations(found, why=why)
+
+
+def show_recommendations(found: Recommendations, *, why: bool) -> None:
     print_line(found.says)
     columns = ["", "item", "title", "score", "from"] + (["why"] if why else [])
     rows = [
