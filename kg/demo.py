@@ -1,4 +1,4 @@
-"""A synthetic shop from nothing to published profiles, and how much of what was planted is found."""
+"""A synthetic shop, from nothing to published profiles, and how much of the truth is found."""
 
 from __future__ import annotations
 
