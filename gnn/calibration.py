@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 Floats = NDArray[np.float32]
@@ -37,6 +39,11 @@ class Calibration(BaseModel):
     curve_to: tuple[float, ...] = ()
     """... to; straight between knots, parallel to the diagonal outside them."""
 
+    def weight(self, feature: str) -> float:
+        """Logits per unit of a feature."""
+        n = self.features.index(feature)
+        return self.coefficient[n] / self.scale[n]
+
     def logit(self, x: Floats) -> Floats:
         """[..., F] features → [...] logits."""
         weight = np.asarray(self.coefficient) / np.asarray(self.scale)
@@ -53,9 +60,15 @@ class Calibration(BaseModel):
 
 
 def fit_calibration(
-    x: Floats, y: Bools, features: tuple[str, ...], weight: Floats | None = None
+    x: Floats,
+    y: Bools,
+    features: tuple[str, ...],
+    weight: Floats | None = None,
+    *,
+    rising: Set[str] = frozenset(),
 ) -> Calibration | None:
-    """Fit on [N, F] features and [N] outcomes, each row standing for `weight` rows.
+    """Fit on [N, F] features and [N] outcomes, each row standing for `weight` rows. More of a
+    `rising` feature never lowers the chance.
 
     None where fewer than ENOUGH_TO_FIT came true or did not. The monotone curve is the centred
     isotonic regression of Oron and Flournoy (2017): isotonic over bins of POSITIVES_A_BIN, each
@@ -67,19 +80,39 @@ def fit_calibration(
     mean = np.average(x, axis=0, weights=weight)
     scale = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight))
     scale[scale < 1e-6] = 1
-    model = LogisticRegression(C=1.0, max_iter=500).fit((x - mean) / scale, y, sample_weight=weight)
+    least = [0.0 if name in rising else -np.inf for name in features]
+    coefficient, intercept = _logistic((x - mean) / scale, y, weight, least)
     logistic = Calibration(
         features=features,
         mean=_floats(mean),
         scale=_floats(scale),
-        coefficient=_floats(model.coef_[0]),
-        intercept=float(model.intercept_[0]),
+        coefficient=_floats(coefficient),
+        intercept=intercept,
     )
     if y.sum() < ENOUGH_FOR_ISOTONIC:
         return logistic
     knots, values = _centred_isotonic(logistic.logit(x), y, weight)
     curve = {"curve_from": _floats(knots), "curve_to": _floats(values)}
     return logistic.model_copy(update=curve)
+
+
+def _logistic(
+    x: NDArray[Any], y: Bools, weight: Floats, least: list[float]
+) -> tuple[NDArray[np.float64], float]:
+    """Logistic regression with an L2 penalty of 1 (as scikit-learn's C=1) and lower bounds, which
+    scikit-learn's does not have."""
+
+    def loss(beta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logit = x @ beta[:-1] + beta[-1]
+        off = weight * (expit(logit) - y)
+        value = weight @ (np.logaddexp(0, logit) - y * logit) + beta[:-1] @ beta[:-1] / 2
+        return float(value), np.append(x.T @ off + beta[:-1], off.sum())
+
+    rate = float(np.average(y, weights=weight))
+    start = np.append(np.zeros(x.shape[1]), np.log(rate / (1 - rate)))
+    bounds = [(low, np.inf) for low in (*least, -np.inf)]
+    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    return found.x[:-1], float(found.x[-1])
 
 
 def _floats(values: NDArray[Any]) -> tuple[float, ...]:

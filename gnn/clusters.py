@@ -84,7 +84,7 @@ def _by_text(texts: pa.Array, rows: Ints, seed: int) -> Clusters | None:
     of_item = np.full(len(texts), NONE)
     of_item[rows] = k_means(unit_rows(reduced), _number(len(rows)), seed)
     of_item = _by_size(of_item)
-    words = telling_words(weights, of_item[rows], model.get_feature_names_out(), 3)
+    words = telling_words(weights, of_item[rows], model.get_feature_names_out(), 2)
     return Clusters(of_item, tuple(", ".join(w) for w in words), "text")
 
 

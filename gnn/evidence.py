@@ -1,8 +1,9 @@
-"""Claims about users and the first-hop parts of their vectors → the edges that carry each claim.
+"""Claims about users and their edges → the edges that carry each claim.
 
 A user's vector is a plain sum over the user's edges (`gnn.encoded`), so in a score that is linear
-in the vector each edge has an exact part: coefficient x message · direction. Parts may be negative;
-shares are of the positive ones, since what speaks against a claim is no evidence for it.
+in the vector each edge has an exact part: coefficient x message · direction. What else a score
+takes from single edges (`gnn.history`) is added to them. Parts may be negative; shares are of the
+positive ones, since what speaks against a claim is no evidence for it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,55 @@ class Evidence:
     part: Floats
     """of the score, by each cited edge"""
 
+    @classmethod
+    def none(cls) -> Evidence:
+        rows = np.zeros(0, np.int64)
+        return cls(rows, rows.astype(np.float32), np.zeros(1, np.int64), rows, rows.astype("f4"))
+
+    def where(self, keep: Bools) -> Evidence:
+        """Of some of the claims."""
+        number = np.diff(self.indptr)
+        cited = np.repeat(keep, number)
+        indptr = np.concatenate([[0], np.cumsum(number[keep])])
+        return Evidence(
+            self.count[keep], self.share[keep], indptr, self.cited[cited], self.part[cited]
+        )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What edges add to claims: columns of one length."""
+
+    claim: Ints
+    source: Ints
+    """ids of `Sources`"""
+    part: Floats
+
+    @classmethod
+    def none(cls) -> Parts:
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+
+    def __add__(self, other: Parts) -> Parts:
+        return Parts(
+            np.concatenate([self.claim, other.claim]),
+            np.concatenate([self.source, other.source]),
+            np.concatenate([self.part, other.part]),
+        )
+
+    def of(self, claims: Ints) -> Parts:
+        """Those of a range of claims, counted from its start. Claims must be in order."""
+        at = slice(*np.searchsorted(self.claim, [claims[0], claims[-1] + 1]))
+        return Parts(self.claim[at] - claims[0], self.source[at], self.part[at])
+
+    def in_order(self) -> Parts:
+        """By claim and source, with the parts of one source added up."""
+        order = np.lexsort((self.source, self.claim))
+        claim, source, part = self.claim[order], self.source[order], self.part[order]
+        new = np.ones(len(claim), np.bool_)
+        new[1:] = (np.diff(claim) != 0) | (np.diff(source) != 0)
+        total = _sums(np.cumsum(new) - 1, part, int(new.sum()))
+        return Parts(claim[new], source[new], total.astype(np.float32))
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -64,6 +114,8 @@ class Sources:
     """By hop"""
     kinds: tuple[tuple[int, pa.ChunkedArray, str], ...]
     """First source id of each kind, the external ids of its sources, and its name."""
+    start: dict[str, int]
+    """First source id of each kind; an event's is `start + row`, a friend's `start + user`."""
     citable: Bools
     """[S] not about a private item"""
 
@@ -130,30 +182,43 @@ def sources_of(encoded: Encoded, graph: GraphTables, private_items: Bools) -> So
         other=other,
         messages=tuple(h.message for h in encoded.hops),
         kinds=tuple(kinds),
+        start=start,
         citable=np.concatenate(citable) if citable else np.zeros(0, np.bool_),
     )
 
 
-def evidence_of(sources: Sources, user: Ints, target: Ints, directions: Floats) -> Evidence:
+def evidence_of(
+    sources: Sources,
+    user: Ints,
+    target: Ints,
+    directions: Floats,
+    *,
+    weight: Floats | None = None,
+    more: Parts | None = None,
+) -> Evidence:
     """`user` [P] and `target` [P] name the claims; `directions` [T, d] is where each target's score
-    points, so that user · direction is the score explained."""
-    width = directions.shape[1]
+    points: `weight` (default 1) x user · direction is the part of the score that the vectors
+    explain, and `more` (in order of claims) what comes beside them."""
+    weight = np.ones(len(user), np.float32) if weight is None else weight
+    more = Parts.none() if more is None else more
     count = np.zeros(len(user), np.int64)
     share = np.zeros(len(user), np.float32)
     number = np.zeros(len(user), np.int64)
     cited, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-    for claims in _blocks(np.diff(sources.indptr)[user], max(1, CELLS_A_BLOCK // width)):
-        claim, source, part = _parts(sources, user[claims], target[claims], directions)
-        positive = (part > 0) & sources.citable[source]
+    cost = np.diff(sources.indptr)[user]
+    for claims in blocks(cost, max(1, CELLS_A_BLOCK // directions.shape[1])):
+        exact = _exact(sources, user[claims], target[claims], directions, weight[claims])
+        every = (exact + more.of(claims)).in_order()
+        claim, source, part = every.claim, every.source, every.part
         total = _sums(claim[part > 0], part[part > 0], len(claims))
+        positive = (part > 0) & sources.citable[source]
         claim, source, part = claim[positive], source[positive], part[positive]
         order = np.lexsort((source, -part, claim))
         claim, source, part = claim[order], source[order], part[order]
         first = np.searchsorted(claim, np.arange(len(claims)))
-        place = np.arange(len(claim)) - first[claim]
         strongest = part[first[claim]]
         count[claims] = np.bincount(claim[part >= NOTABLE * strongest], minlength=len(claims))
-        top = place < CITED
+        top = np.arange(len(claim)) - first[claim] < CITED
         number[claims] = np.bincount(claim[top], minlength=len(claims))
         carried = _sums(claim[top], part[top], len(claims))
         share[claims] = np.divide(carried, total, out=np.zeros_like(total), where=total > 0)
@@ -168,7 +233,7 @@ def evidence_of(sources: Sources, user: Ints, target: Ints, directions: Floats) 
     )
 
 
-def _blocks(cost: Ints, most: int) -> Iterator[Ints]:
+def blocks(cost: Ints, most: int) -> Iterator[Ints]:
     """Claims in order, in pieces of at most `most` edges (or of one claim)."""
     piece = np.cumsum(cost) // most
     for rows in np.split(np.arange(len(cost)), np.flatnonzero(np.diff(piece)) + 1):
@@ -176,26 +241,25 @@ def _blocks(cost: Ints, most: int) -> Iterator[Ints]:
             yield rows
 
 
-def _parts(
-    sources: Sources, user: Ints, target: Ints, directions: Floats
-) -> tuple[Ints, Ints, Floats]:
-    """Claim (counted from 0), source and part, one row for each source of each claim."""
-    degree = np.diff(sources.indptr)[user]
-    claim = np.repeat(np.arange(len(user)), degree)
-    before = np.cumsum(degree) - degree
-    edge = np.arange(len(claim)) - np.repeat(before - sources.indptr[user], degree)
+def _exact(sources: Sources, user: Ints, target: Ints, directions: Floats, weight: Floats) -> Parts:
+    """What the vectors take from each edge, claims counted from 0."""
+    claim, edge = spread(user, sources.indptr)
     part = np.zeros(len(edge), np.float32)
     for n, message in enumerate(sources.messages):
         of_hop = np.flatnonzero(sources.hop[edge] == n)
-        e = edge[of_hop]
-        along = directions[target[claim[of_hop]]]
-        dot = np.einsum("ed,ed->e", message[sources.other[e]], along)
-        part[of_hop] = sources.coefficient[e] * dot
-    source = sources.source[edge]
-    new = np.ones(len(edge), np.bool_)
-    new[1:] = (np.diff(claim) != 0) | (np.diff(source) != 0)
-    group = np.cumsum(new) - 1
-    return claim[new], source[new], _sums(group, part, int(new.sum())).astype(np.float32)
+        e, c = edge[of_hop], claim[of_hop]
+        dot = np.einsum("ed,ed->e", message[sources.other[e]], directions[target[c]])
+        part[of_hop] = weight[c] * sources.coefficient[e] * dot
+    return Parts(claim, sources.source[edge], part)
+
+
+def spread(user: Ints, indptr: Ints) -> tuple[Ints, Ints]:
+    """Every row of every user: which of `user` it is for, and the row. User u has rows
+    `indptr[u]:indptr[u + 1]`."""
+    degree = np.diff(indptr)[user]
+    claim = np.repeat(np.arange(len(user)), degree)
+    first = np.cumsum(degree) - degree
+    return claim, np.arange(len(claim)) - np.repeat(first - indptr[user], degree)
 
 
 def _sums(group: Ints, values: Floats, n: int) -> NDArray[np.float64]:

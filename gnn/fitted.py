@@ -165,14 +165,15 @@ def _items(
     metrics: dict[str, Any],
     seed: int,
 ) -> Calibration | None:
-    rows = _rows(graph, windows, pasts, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    rows = _rows(graph, windows, pasts, rng)
     validation, test = (
         (look, shelf_of(w, categories.private_items, repeats=repeats, half_life_days=half_life),
          past, came_true_of(w), r)
         for w, look, past, r in zip(
             (windows.validation, windows.test), looks, pasts, rows, strict=True)
     )  # fmt: skip
-    calibration = fit_items(*validation)
+    calibration = fit_items(*validation, rng)
     if calibration is None:
         metrics["item_interests"] = []
         metrics["unavailable"]["INTERESTED_IN.Item"] = (

@@ -21,8 +21,6 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 TOP = 10
-FLOOR = 0.001
-"""No interest is claimed below this chance."""
 MOST_USERS = 20_000
 """Users a calibration is fitted or judged on, drawn at random where there are more."""
 MOST_PAIRS = 2_000_000
@@ -30,6 +28,8 @@ MOST_PAIRS = 2_000_000
 
 _ACTIVITY = ("base", "events", "events_recent", "days_since", "no_events")
 _HISTORY = ("own", "own_recent", "own_share", "against")
+RISING = frozenset({"affinity", "own", "own_recent", "own_share", "friends_share"})
+"""More of these never lowers a chance."""
 MODELS: Mapping[str, tuple[str, ...]] = {
     "popularity": _ACTIVITY,
     "own history": (*_HISTORY, *_ACTIVITY),
@@ -54,6 +54,12 @@ class Interests:
 
     def __len__(self) -> int:
         return len(self.user)
+
+    def where(self, keep: Bools) -> Interests:
+        """Some of them, ranked anew."""
+        user = self.user[keep]
+        rank = np.arange(len(user)) - np.searchsorted(user, user) + 1
+        return Interests(user, self.target[keep], self.score[keep], rank, self.observed[keep])
 
     @classmethod
     def none(cls) -> Interests:
@@ -94,7 +100,7 @@ def fit_interests(
         return {}
     x, y, weight = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
     fitted = {
-        model: fit_calibration(x[:, _columns(names)], y, names, weight)
+        model: fit_calibration(x[:, _columns(names)], y, names, weight, rising=RISING)
         for model, names in MODELS.items()
     }
     return {model: c for model, c in fitted.items() if c is not None}
@@ -196,10 +202,9 @@ def top_interests(
     average: Floats,
     top: int = TOP,
 ) -> Interests:
-    """The `top` categories of each user above FLOOR.
-
-    One the user has no event in must also be likelier than for the `average` user: less would be
-    popularity, not interest. A user with no event, friend or text gets none.
+    """The `top` categories of each user, those without events of the user above a floor: they must
+    be a larger part of the user's chances than of the `average` [C] user's, since less would be
+    popularity, or the user's being busy. A user with no event, friend or text gets none.
     """
     found = [
         _top_of(past, calibration, block, categories, average, top)
@@ -220,7 +225,9 @@ def _top_of(
 ) -> tuple[Ints, Ints, Floats, Ints, Bools]:
     p = chances(past, calibration, rows, categories)
     observed = past.own[rows].toarray() > 0
-    claim = categories.allowed & (p >= FLOOR) & (observed | (p > average))
+    usual = average / max(float(average.sum()), 1e-12)
+    part = p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
+    claim = categories.allowed & (observed | (part > usual))
     order = np.argsort(np.where(claim, -p, 1), axis=1, kind="stable")[:, :top]
     row, place = np.nonzero(np.take_along_axis(claim, order, axis=1))
     target = order[row, place]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gnn.calibration import Calibration, fit_calibration, judge
 from gnn.evaluate import BLOCK_CELLS
-from gnn.features import Past, counts, decay, entries
+from gnn.features import Lookup, Past, counts, decay
 from gnn.interests import Interests
 from gnn.windows import Window
 
@@ -28,6 +28,10 @@ Bools = NDArray[np.bool_]
 
 NEW = 20
 AGAIN = 10
+FITTED_NEW = 500
+"""New items of each user the calibration learns from: of the first 20 too few are taken up."""
+MOST_PAIRS = 2_000_000
+"""Offers it learns from; all that came true are kept."""
 SAMPLED_ITEMS = 4096
 """Items a user's mean score and spread are taken from."""
 NAMES = (
@@ -36,6 +40,8 @@ NAMES = (
 """The model's score in standard deviations of the user's scores; log of its place among the user's;
 1 for a known item; log of the user's decayed events with it; log of its share of all recent
 events; and the user's activity as in `gnn.features`."""
+RISING = frozenset({"z", "own_recent"})
+"""More of these never lowers a chance."""
 
 
 class ScoresItems(Protocol):
@@ -79,19 +85,21 @@ def shelf_of(window: Window, hidden: Bools, *, repeats: bool, half_life_days: fl
     return Shelf(counts(seen), recent, per_item / per_item.sum(), hidden, repeats)
 
 
-def offers(scorer: ScoresItems, shelf: Shelf, past: Past, rows: Ints) -> Iterator[Offers]:
-    """The best NEW items, and AGAIN known ones where repeats count, of each user, in blocks."""
+def offers(
+    scorer: ScoresItems, shelf: Shelf, past: Past, rows: Ints, *, new: int = NEW
+) -> Iterator[Offers]:
+    """The best `new` items, and AGAIN known ones where repeats count, of each user, in blocks."""
     size = max(1, BLOCK_CELLS // max(1, len(shelf.share)))
     for start in range(0, len(rows), size):
-        yield _offers(scorer, shelf, past, rows[start : start + size])
+        yield _offers(scorer, shelf, past, rows[start : start + size], new)
 
 
-def _offers(scorer: ScoresItems, shelf: Shelf, past: Past, rows: Ints) -> Offers:
+def _offers(scorer: ScoresItems, shelf: Shelf, past: Past, rows: Ints, new: int) -> Offers:
     scores = torch.as_tensor(scorer.fused(rows)).float()
     some = scores[:, :: max(1, scores.shape[1] // SAMPLED_ITEMS)]
     spread, mean = (t.cpu().numpy() for t in torch.std_mean(some, dim=1, correction=0))
     known = _known(scores, shelf, rows)
-    parts = [_new(scores, shelf, rows), *([known] if shelf.repeats else [])]
+    parts = [_new(scores, shelf, rows, new), *([known] if shelf.repeats else [])]
     row, place, item, value = (np.concatenate(p) for p in zip(*parts, strict=True))
     again = np.concatenate([np.full(len(p[0]), n == 1) for n, p in enumerate(parts)])
     order = np.lexsort((place, again, row))
@@ -101,7 +109,7 @@ def _offers(scorer: ScoresItems, shelf: Shelf, past: Past, rows: Ints) -> Offers
         (value - mean[row]) / (spread[row] + 1e-9),
         np.log(place + 1),
         again,
-        np.log1p(entries(shelf.recent[rows], row, item)),
+        np.log1p(Lookup(shelf.recent[rows])(row, item)),
         np.log(shelf.share[item]),
         np.log1p(past.events[user]),
         np.log1p(past.events_recent[user]),
@@ -110,13 +118,15 @@ def _offers(scorer: ScoresItems, shelf: Shelf, past: Past, rows: Ints) -> Offers
     return Offers(user, item, again, np.stack(columns, axis=1).astype(np.float32))
 
 
-def _new(scores: torch.Tensor, shelf: Shelf, rows: Ints) -> tuple[Ints, Ints, Ints, Floats]:
-    """Row, place from 0, item and value of the best NEW unseen items of each row. Spoils `scores`
+def _new(
+    scores: torch.Tensor, shelf: Shelf, rows: Ints, new: int
+) -> tuple[Ints, Ints, Ints, Floats]:
+    """Row, place from 0, item and value of the best `new` unseen items of each row. Spoils `scores`
     (a second array of this size would be the most memory here)."""
     seen = shelf.seen[rows].tocoo()
     scores[:, torch.as_tensor(shelf.hidden, device=scores.device)] = -torch.inf
     scores[tuple(torch.as_tensor(c, device=scores.device) for c in seen.coords)] = -torch.inf
-    best = scores.topk(min(NEW, scores.shape[1]), dim=1)
+    best = scores.topk(min(new, scores.shape[1]), dim=1)
     row, place = torch.nonzero(torch.isfinite(best.values), as_tuple=True)
     found = (row, place, best.indices[row, place], best.values[row, place])
     row_, place_, item, value = (t.cpu().numpy() for t in found)
@@ -143,11 +153,26 @@ def came_true_of(window: Window) -> sp.csr_array:
 
 
 def fit_items(
-    scorer: ScoresItems, shelf: Shelf, past: Past, came: sp.csr_array, rows: Ints
+    scorer: ScoresItems,
+    shelf: Shelf,
+    past: Past,
+    came: sp.csr_array,
+    rows: Ints,
+    rng: np.random.Generator,
 ) -> Calibration | None:
     """None where too few offers came true."""
-    x, y = _outcomes(scorer, shelf, past, came, rows)
-    return fit_calibration(x, y, NAMES)
+    lookup = Lookup(came)
+    share = min(1.0, MOST_PAIRS / max(1, len(rows) * min(FITTED_NEW, len(shelf.share))))
+    parts: list[tuple[Floats, Bools, Floats]] = []
+    for made in offers(scorer, shelf, past, rows, new=FITTED_NEW):
+        y = lookup(made.user, made.item) > 0
+        keep = y | (rng.random(len(y)) < share)
+        weight = np.where(y[keep], 1, 1 / share).astype(np.float32)
+        parts.append((made.x[keep], y[keep], weight))
+    if not parts:
+        return None
+    x, y, weight = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return fit_calibration(x, y, NAMES, weight, rising=RISING)
 
 
 def judge_items(
@@ -159,19 +184,13 @@ def judge_items(
     calibration: Calibration,
 ) -> dict[str, Any]:
     """Of the offers made to these users: ECE, Brier and AUC of their scores."""
-    x, y = _outcomes(scorer, shelf, past, came, rows)
-    return {"model": "profile", "repeats": shelf.repeats, **judge(calibration.probability(x), y)}
-
-
-def _outcomes(
-    scorer: ScoresItems, shelf: Shelf, past: Past, came: sp.csr_array, rows: Ints
-) -> tuple[Floats, Bools]:
-    made = list(offers(scorer, shelf, past, rows))
-    if not made:
-        return np.zeros((0, len(NAMES)), np.float32), np.zeros(0, np.bool_)
-    x = np.concatenate([o.x for o in made])
-    y = [entries(came, o.user, o.item) > 0 for o in made]
-    return x, np.concatenate(y)
+    lookup = Lookup(came)
+    score, y = [np.zeros(0, np.float32)], [np.zeros(0, np.bool_)]
+    for made in offers(scorer, shelf, past, rows):
+        score.append(calibration.probability(made.x))
+        y.append(lookup(made.user, made.item) > 0)
+    figures = judge(np.concatenate(score), np.concatenate(y))
+    return {"model": "profile", "repeats": shelf.repeats, **figures}
 
 
 def top_items(

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gnn.attributes import activity_of, cold_start, monetary, value_tier
+from gnn.calibration import Calibration
 from gnn.categories import Categories
 from gnn.churn import churn_risk
-from gnn.evidence import Sources, evidence_of
+from gnn.evidence import Evidence, Sources, evidence_of
 from gnn.features import Past
 from gnn.fitted import Fitted, Scorer
+from gnn.history import Own, friend_parts, history_lift, own_parts
 from gnn.interests import Interests, drawn_users, known_users, mean_chance, top_interests
 from gnn.item_interests import shelf_of, top_items
 from gnn.profile_tables import Claim, interest_table
@@ -38,31 +41,48 @@ class Look:
     past: Past
     categories: Categories
     sources: Sources
+    own: Own
     claim: Claim
 
 
 def category_interests(look: Look, fitted: Fitted, *, seed: int) -> pa.Table:
-    """INTERESTED_IN.Category; no rows where no chance could be calibrated."""
-    found = Interests.none()
+    """INTERESTED_IN.Category; no rows where no chance could be calibrated. An interest that
+    nothing speaks for is left out."""
+    found, evidence = Interests.none(), Evidence.none()
     if fitted.interest is not None:
         known = known_users(look.past, look.graph.users, look.window.at)
-        average = mean_chance(
-            look.past,
-            fitted.interest,
-            drawn_users(known, np.random.default_rng(seed)),
-            look.categories,
-        )
+        drawn = drawn_users(known, np.random.default_rng(seed))
+        average = mean_chance(look.past, fitted.interest, drawn, look.categories)
         everyone = np.arange(look.graph.users.num_rows)
         found = top_interests(
             look.past, fitted.interest, everyone, look.categories, average=average
         )
-    return _claims(look, found, look.graph.categories["categoryId"], look.past.centre)
+        evidence = _of_categories(look, found, fitted.interest)
+        keep = found.observed | (evidence.count > 0)
+        found, evidence = found.where(keep), evidence.where(keep)
+    return _table(look, found, evidence, look.graph.categories["categoryId"])
+
+
+def _of_categories(look: Look, found: Interests, calibration: Calibration) -> Evidence:
+    """Evidence in logits of the calibrated score: of the vectors' part, of the user's own events in
+    the category, and of friends'."""
+    past, user, category = look.past, found.user, found.target
+    more = own_parts(
+        look.own,
+        user,
+        category,
+        history_lift(past, user, category, calibration),
+        look.categories.members,
+    ) + friend_parts(past, look.graph, look.window.seen, look.sources, user, category, calibration)
+    weight = np.full(len(found), calibration.weight("affinity"), np.float32)
+    return evidence_of(
+        look.sources, user, category, past.centre, weight=weight, more=more.in_order()
+    )
 
 
 def item_interests(look: Look, fitted: Fitted) -> pa.Table:
     """INTERESTED_IN.Item; no rows where no chance could be calibrated."""
-    found = Interests.none()
-    encoded = look.scorer.encoded
+    found, evidence = Interests.none(), Evidence.none()
     if fitted.item is not None:
         shelf = shelf_of(
             look.window,
@@ -72,13 +92,30 @@ def item_interests(look: Look, fitted: Fitted) -> pa.Table:
         )
         rows = np.flatnonzero(look.past.has_evidence)
         found = top_items(look.scorer, shelf, look.past, rows, fitted.item)
+        evidence = _of_items(look, found)
+    return _table(look, found, evidence, look.graph.items["itemId"])
+
+
+def _of_items(look: Look, found: Interests) -> Evidence:
+    """What the vectors take from each edge towards a new item; for a known one, the user's own
+    events with it."""
+    encoded = look.scorer.encoded
     popularity = np.exp(encoded.bias - encoded.bias.max())
     usual = popularity @ encoded.item / popularity.sum()
-    return _claims(look, found, look.graph.items["itemId"], encoded.item - usual)
+    again = found.observed.astype(np.float32)
+    itself = sp.eye_array(len(encoded.item), dtype=np.float32, format="csr")
+    more = own_parts(look.own, found.user, found.target, again, itself)
+    return evidence_of(
+        look.sources,
+        found.user,
+        found.target,
+        encoded.item - usual,
+        weight=1 - again,
+        more=more.in_order(),
+    )
 
 
-def _claims(look: Look, found: Interests, targets: pa.ChunkedArray, directions: Floats) -> pa.Table:
-    evidence = evidence_of(look.sources, found.user, found.target, directions)
+def _table(look: Look, found: Interests, evidence: Evidence, targets: pa.ChunkedArray) -> pa.Table:
     users = look.graph.users["userId"]
     return interest_table(found, evidence, look.sources, users, targets, look.claim)
 

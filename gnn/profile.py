@@ -14,9 +14,10 @@ from gnn.clusters import extend_clusters, with_clusters
 from gnn.config import TrainConfig
 from gnn.encoded import Encoded
 from gnn.evidence import sources_of
-from gnn.features import past_of
+from gnn.features import decay, past_of
 from gnn.fitted import Fitted, Model, Progress, final_window, fit_profiles, silent
 from gnn.graph import Events, events
+from gnn.history import own_events
 from gnn.portrait import Look, attributes, category_interests, item_interests
 from gnn.profile_tables import Claim, derived_tables, item_table, similar_table, user_table
 from gnn.similar import effective_rank, mean_cosine, nearest_users
@@ -125,8 +126,10 @@ def profile_graph(
     categories = categories_of(graph, sensitive)
     past = past_of(graph, window, encoded, categories, half_life_days=fitted.half_life_days)
     sources = sources_of(encoded, graph, categories.private_items)
+    fresh = decay(window.before, window.at, fitted.half_life_days)
+    own = own_events(window.before, fresh, sources)
     claim = Claim(version, as_of, fitted.horizon_days)
-    look = Look(graph, text, window, scorer, past, categories, sources, claim)
+    look = Look(graph, text, window, scorer, past, categories, sources, own, claim)
     tell("profiles", 1, 5)
     edges = {"INTERESTED_IN.Category": category_interests(look, fitted, seed=seed)}
     tell("profiles", 2, 5)

@@ -100,13 +100,16 @@ def test_ranks_run_from_one_down_the_scores():
         assert (np.diff(TOP.score[mine]) <= 0).all()
 
 
-def test_an_inferred_interest_is_above_the_average_users():
-    """Below it, it would be popularity and not interest; an observed one needs no more than the
-    floor."""
-    average = np.full(len(CATEGORIES), 0.1, np.float32)
+def test_an_inferred_interest_is_more_than_popularity():
+    """It makes up a larger part of the user's chances than of the average user's; an observed one
+    need not."""
+    average = PAST.base.copy()
     found = top(average=average)
-    assert (found.score[~found.observed] > 0.1).all()
-    assert (found.score[found.observed] <= 0.1).any()
+    scores = chances(PAST, FITTED.interest, USERS, CATEGORIES)
+    part = (scores / scores.sum(axis=1, keepdims=True))[found.user, found.target]
+    usual = (average / average.sum())[found.target]
+    assert (part > usual)[~found.observed].all()
+    assert not (part > usual)[found.observed].all()
 
 
 def test_a_sensitive_category_is_never_scored():
