@@ -2,9 +2,8 @@
 // Events of users, newest first.
 // returns: src: string, kind: string, dst: string, title: string, eventId: string, at: time
 // returns: weight: float
-UNWIND $userIds AS userId
-MATCH (u:User {userId: userId})
-      -[e:VIEWED|CARTED|PURCHASED|RETURNED|RATED|REVIEWED|TAGGED]->(i:Item)
+MATCH (u:User)-[e:VIEWED|CARTED|PURCHASED|RETURNED|RATED|REVIEWED|TAGGED]->(i:Item)
+WHERE u.userId IN $userIds
 RETURN u.userId AS src, type(e) AS kind, i.itemId AS dst, i.title AS title, e.eventId AS eventId,
        e.at AS at, e.weight AS weight
 ORDER BY coalesce(e.at, 0) DESC, kind, eventId

@@ -1,6 +1,5 @@
-UNWIND $itemIds AS itemId
-MATCH (i:Item {itemId: itemId})
-      <-[e:VIEWED|CARTED|PURCHASED|RETURNED|RATED|REVIEWED|TAGGED]-(u:User)
+MATCH (i:Item)<-[e:VIEWED|CARTED|PURCHASED|RETURNED|RATED|REVIEWED|TAGGED]-(u:User)
+WHERE i.itemId IN $itemIds
 RETURN u.userId AS src, label(e) AS kind, i.itemId AS dst, i.title AS title, e.eventId AS eventId,
        e.at AS at, e.weight AS weight
 ORDER BY coalesce(e.at, 0) DESC, kind, eventId

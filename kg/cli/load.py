@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+import tomllib
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,4 +121,19 @@ def _show(report: LoadReport, written: dict[str, WriteCount], url: str) -> None:
 def _list(*, as_json: bool) -> None:
     from loaders import SOURCES
 
-    print_json(list(SOURCES)) if as_json else print_table(["source"], [[s] for s in SOURCES])
+    titles = {source: _title(source, where) for source, where in SOURCES.items()}
+    if as_json:
+        print_json([{"source": name, "title": title} for name, title in titles.items()])
+    else:
+        print_table(["source", "what it reads"], list(titles.items()))
+
+
+def _title(source: str, where: str) -> str:
+    """A shipped mapping's own title, else what the source's module says its trade is."""
+    from loaders.sources import MAPPINGS
+
+    mapping = MAPPINGS / f"{source}.toml"
+    if mapping.is_file():
+        return str(tomllib.loads(mapping.read_text(encoding="utf-8")).get("title", ""))
+    doc = import_module(where.partition(":")[0]).__doc__ or ""
+    return doc.partition("\n")[0].rstrip(".")
