@@ -119,7 +119,12 @@ def _print_rich(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        title=Text(title) if title else None,
+        title_justify="left",
+    )
     for name, is_right in zip(columns, right, strict=True):
         table.add_column(Text(name), justify="right" if is_right else "left", overflow="fold")
     for row in cells:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.cli.options import Json, Store, open_chosen
-from kg.cli.output import cell, number, print_json, print_line, print_table, visible
+from kg.cli.output import cell, print_json, print_line, print_table, visible
 from kg.query_types import moment
 
 if TYPE_CHECKING:
@@ -42,9 +42,12 @@ def show_person(found: Person) -> None:
     print_line(f"{visible(found.user_id)}{_since(found)}")
     for text in found.notes:
         print_line(visible(text))
-    _facts("source", found.attributes)
+    source = {name: v for name, v in found.attributes.items() if name != "createdAt"}
+    if source:
+        print_line("source: " + "; ".join(f"{visible(n)} {cell(v)}" for n, v in source.items()))
     if found.profile is not None:
-        _facts("profile", _in_units(found.profile))
+        print_line()
+        print_table(["profile", "value", "what it is"], _explained(found.profile))
     if found.activity:
         print_line()
         print_table(
@@ -54,7 +57,7 @@ def show_person(found: Person) -> None:
             types=["", "", "", "time", "time", ""],
         )  # fmt: skip
     _interests("interest", found.categories)
-    _interests("item", found.items[:ITEMS_SHOWN])
+    _interests("next item", found.items[:ITEMS_SHOWN])
     if len(found.items) > ITEMS_SHOWN:
         print_line(f"… and {len(found.items) - ITEMS_SHOWN} more: kg recommend --why, or --json")
     if found.similar:
@@ -75,29 +78,23 @@ def _since(found: Person) -> str:
     return since + (f", first seen {moment(min(first))}" if first else "")
 
 
-def _facts(title: str, facts: dict[str, Any]) -> None:
-    shown = {name: value for name, value in facts.items() if value is not None}
-    if shown:
-        print_line(f"{title}: " + "; ".join(f"{visible(n)} {cell(v)}" for n, v in shown.items()))
-
-
-def _in_units(profile: dict[str, Any]) -> dict[str, Any]:
-    """Without what the freshness line says, and with the words for cold start."""
+def _explained(profile: dict[str, Any]) -> list[list[str]]:
+    """Value and declared meaning of what the profile has; what the freshness line says is left to
+    it."""
     from kg.person import STANDS_ON
     from kg.profile import USER_PROFILE
 
-    shown: dict[str, Any] = {}
+    rows = []
     for declared in USER_PROFILE:
         value = profile.get(declared.name)
         if value is None or declared.name in ("modelVersion", "profileAsOf"):
             continue
         if declared.name == "coldStart":
-            shown["stands on"] = STANDS_ON.get(value, value)
-        elif declared.unit == "days":
-            shown[declared.name.removesuffix("Days")] = f"{number(value)} days"
+            rows.append(["stands on", STANDS_ON.get(value, cell(value)), ""])
         else:
-            shown[declared.name] = value
-    return shown
+            days = " days" if declared.unit == "days" else ""
+            rows.append([declared.name, cell(value) + days, declared.meaning])
+    return rows
 
 
 def _interests(title: str, interests: list[Interest]) -> None:

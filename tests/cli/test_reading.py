@@ -167,8 +167,10 @@ def test_profile_screen(shop_url: str, capsys: Output) -> None:
     out, _ = run(capsys, shop_url, "profile", "ada")
     assert out.startswith("ada, member since 2022-05-27, first seen 2023-03-23\nsource: ")
     for part in (
-        "valueTier champion; churnRisk 0.1; sentiment 0.9; segment guitars; community 0",
-        "recency 9 days",
+        "source: country UK",
+        "valueTier      champion",
+        "recencyDays    9 days",
+        "churnRisk      0.1                    chance of no event in the horizon after profileAsOf",
         "PURCHASED       3      2  2023-03-23  2023-06-21",
         "guitars     0.9  observed  1 review, 1 purchase, 1 followed user and 3 more; most: rev",
         "Telecaster",
