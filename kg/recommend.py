@@ -98,8 +98,12 @@ def recommend(
     _add_by_vector(found, store, user_id, properties.get("embedding"), seen)
     _add_friends(found, store, user_id)
     _add_popular(found, store)
+    published = bool(internal("live_release").run(store).rows)
     return Recommendations(
-        user_id=user_id, cold_start=not seen, says=_says(found, properties, seen), items=found.found
+        user_id=user_id,
+        cold_start=not seen,
+        says=_says(found, properties, seen, published=published),
+        items=found.found,
     )
 
 
@@ -218,15 +222,20 @@ def _add_popular(found: _List, store: GraphStore) -> None:
         )
 
 
-def _says(found: _List, properties: dict[str, Any], seen: set[str]) -> str:
+def _says(found: _List, properties: dict[str, Any], seen: set[str], *, published: bool) -> str:
     profiled = properties.get("modelVersion") is not None
     if not found.found:
         return "Nothing to recommend: the user has seen every item there is to choose from."
     if seen and profiled:
         return "From the user's profile."
+    if seen and not published:
+        return (
+            "No profile: nothing is published yet (`kg train`, then `kg publish`). "
+            "Chosen by friends and what is popular."
+        )
     if seen:
         return (
-            "The live release does not know this user yet: chosen by the user's own events, "
+            "No profile: the user came after the live release. Chosen by the user's own items, "
             "friends and what is popular."
         )
     sources = {item.source for item in found.found}

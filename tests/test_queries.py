@@ -212,6 +212,12 @@ def test_an_unknown_key_gives_no_rows(shop_store: GraphStore, name: str) -> None
     assert query.run(shop_store, given).rows == []
 
 
+def test_money_is_null_where_nothing_was_bought(shop_store: GraphStore) -> None:
+    """A period of views alone has no sum, rather than 0 on one store and null on another."""
+    found = packaged()["activity_over_time"].run(shop_store, {"days": 1, "k": 3}).records()
+    assert [(row["periodsAgo"], row["spent"]) for row in found] == [(0, None), (1, None), (2, None)]
+
+
 def test_items_under_a_category(shop_store: GraphStore) -> None:
     """A broad category holds the items of the narrower ones."""
     rows = internal("items_under").run(shop_store, {"categoryIds": ["music"]}).rows

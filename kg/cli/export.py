@@ -27,7 +27,9 @@ def export(
     store: Store = None,
     json_: Json = False,
 ) -> None:
-    """Write the whole graph as Parquet or CSV (a file a table) or as one GraphML file.
+    """Write the graph as Parquet, CSV or GraphML.
+
+    Parquet and CSV are a folder with a file a table; GraphML is one file.
 
     \b
     kg export shop/                                  Parquet, with vectors

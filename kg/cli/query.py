@@ -49,7 +49,7 @@ def query(
     store: Store = None,
     json_: Json = False,
 ) -> None:
-    """List, document and run the named queries, or Cypher of your own (read-only).
+    """Run named queries, or Cypher of your own (read-only).
 
     \b
     kg query                                         what can be asked

@@ -20,7 +20,7 @@ def recommend(
     store: Store = None,
     json_: Json = False,
 ) -> None:
-    """Items for a user that the user has no event with, likeliest first.
+    """Items a user has not touched, likeliest first.
 
     \b
     kg recommend A1
