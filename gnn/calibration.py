@@ -44,6 +44,22 @@ class Calibration(BaseModel):
         n = self.features.index(feature)
         return self.coefficient[n] / self.scale[n]
 
+    def over(self, names: tuple[str, ...]) -> Calibration:
+        """The same for rows with more features, of which the others count nothing."""
+        known = {name: n for n, name in enumerate(self.features)}
+
+        def spread(values: tuple[float, ...], other: float) -> tuple[float, ...]:
+            return tuple(values[known[n]] if n in known else other for n in names)
+
+        return self.model_copy(
+            update={
+                "features": names,
+                "mean": spread(self.mean, 0.0),
+                "scale": spread(self.scale, 1.0),
+                "coefficient": spread(self.coefficient, 0.0),
+            }
+        )
+
     def logit(self, x: Floats) -> Floats:
         """[..., F] features → [...] logits."""
         weight = np.asarray(self.coefficient) / np.asarray(self.scale)

@@ -23,7 +23,7 @@ Bools = NDArray[np.bool_]
 TOP = 10
 MOST_USERS = 20_000
 """Users a calibration is fitted or judged on, drawn at random where there are more."""
-MOST_PAIRS = 2_000_000
+MOST_PAIRS = 1_000_000
 """Pairs of user and category a calibration is fitted or judged on; all that came true are kept."""
 
 _ACTIVITY = ("base", "events", "events_recent", "days_since", "no_events")
@@ -103,7 +103,7 @@ def fit_interests(
         model: fit_calibration(x[:, _columns(names)], y, names, weight, rising=RISING)
         for model, names in MODELS.items()
     }
-    return {model: c for model, c in fitted.items() if c is not None}
+    return {model: c.over(NAMES) for model, c in fitted.items() if c is not None}
 
 
 def _columns(names: tuple[str, ...]) -> list[int]:
@@ -138,7 +138,7 @@ def chances(past: Past, calibration: Calibration, rows: Ints, categories: Catego
 
 
 def _chances(x: Floats, calibration: Calibration, categories: Categories) -> Floats:
-    p = calibration.probability(x[..., _columns(calibration.features)])
+    p = calibration.probability(x)
     return parents_at_least_children(np.where(categories.allowed, p, 0), categories)
 
 
@@ -163,7 +163,7 @@ def judge_interests(
         for model, calibration in fitted.items():
             p = _chances(x, calibration, categories)
             pairs[model].append(p[keep])
-            best = np.argsort(-p[acted], axis=1, kind="stable")[:, :3]
+            best = _best(p[acted], 3)
             hits[model].append(np.take_along_axis(y[acted], best, axis=1).sum(axis=1))
     if not outcomes:
         return []
@@ -177,6 +177,14 @@ def judge_interests(
         }
         for model in fitted
     ]
+
+
+def _best(scores: Floats, k: int) -> Ints:
+    """[B, k] columns of the highest scores of each row, in order."""
+    k = min(k, scores.shape[1])
+    some = np.argpartition(-scores, k - 1, axis=1)[:, :k] if k else np.zeros((len(scores), 0), int)
+    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
+    return np.asarray(np.take_along_axis(some, order, axis=1), np.int64)
 
 
 def _at_3(hits: Ints, targets: Ints) -> dict[str, float | None]:
@@ -228,7 +236,7 @@ def _top_of(
     usual = average / max(float(average.sum()), 1e-12)
     part = p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
     claim = categories.allowed & (observed | (part > usual))
-    order = np.argsort(np.where(claim, -p, 1), axis=1, kind="stable")[:, :top]
+    order = _best(np.where(claim, p, -1), top)
     row, place = np.nonzero(np.take_along_axis(claim, order, axis=1))
     target = order[row, place]
     return rows[row], target, p[row, target], place + 1, observed[row, target]

@@ -30,7 +30,7 @@ NEW = 20
 AGAIN = 10
 FITTED_NEW = 500
 """New items of each user the calibration learns from: of the first 20 too few are taken up."""
-MOST_PAIRS = 2_000_000
+MOST_PAIRS = 1_000_000
 """Offers it learns from; all that came true are kept."""
 SAMPLED_ITEMS = 4096
 """Items a user's mean score and spread are taken from."""
