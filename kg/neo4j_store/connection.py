@@ -144,7 +144,11 @@ def _check(url: str) -> None:
 def _version(driver: neo4j.Driver, url: str, database: str | None) -> tuple[int, ...]:
     """One auto-commit statement, so that a missing server is not asked again."""
     with driver.session(database=database) as session:
-        said = session.run(VERSION).single(strict=True)["version"]
+        return supported(session.run(VERSION).single(strict=True)["version"], url)
+
+
+def supported(said: str, url: str) -> tuple[int, ...]:
+    """`2026.09.0` → (2026, 9, 0). Raises ConfigError for a server that is too old."""
     version = tuple(int(part) for part in re.findall(r"\d+", said)[:3])
     if version < OLDEST:
         raise ConfigError(f"{url} is Neo4j {said}; {'.'.join(map(str, OLDEST))} or newer is needed")

@@ -27,7 +27,8 @@ _OPENS = (
 _FLAGS = (
     f"-Xms{HEAP}",
     f"-Xmx{HEAP}",
-    "-XX:+UseG1GC",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
     "-XX:-OmitStackTraceInFastThrow",
     "-XX:+DisableExplicitGC",
     "-XX:+ExitOnOutOfMemoryError",
@@ -39,7 +40,8 @@ _FLAGS = (
     "-Djava.awt.headless=true",
     "-Djol.skipHotspotSAAttach=true",
 )
-"""The distribution's own, without AlwaysPreTouch, which commits the whole heap at the start."""
+"""The distribution's own, but for a server that lives a minute on few cores: only the first
+compiler, the smallest collector, and no AlwaysPreTouch, which commits the whole heap at once."""
 
 _MAVENS = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH")
 
@@ -65,6 +67,9 @@ def prepare(version: str, lib: Path, java: Path, java_version: int) -> tuple[dic
     filled = {"{bolt_port}": str(port), "{heap}": HEAP, "{page_cache}": PAGE_CACHE}
     for hole, value in filled.items():
         template = template.replace(hole, value)
+    if not version.startswith("5."):
+        template += "\n# as the distribution of this version has it\n"
+        template += "db.query.default_language=CYPHER_25\n"
     (home / "conf" / "neo4j.conf").write_text(template, encoding="utf-8")
 
     flags = list(_FLAGS)
