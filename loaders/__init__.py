@@ -2,6 +2,6 @@
 
 from loaders.interface import FileReport, LoadReport, Progress, Staged
 from loaders.sources import SOURCES
-from loaders.stage import stage
+from loaders.staging import stage
 
 __all__ = ["SOURCES", "FileReport", "LoadReport", "Progress", "Staged", "stage"]

@@ -10,6 +10,8 @@ import polars as pl
 from kg.schema import Type
 from loaders.plan import Value
 
+LONGEST_KEY = 8_000
+"""Bytes; a store's index holds no longer ones (Neo4j: 8,164)."""
 EPOCH_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 

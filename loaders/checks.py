@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from kg.schema import DST, EDGE_TABLES, SRC, Type
+from loaders.cells import LONGEST_KEY
 from loaders.plan import Check, EdgeRows, NodeRows, Value
 
 OLDEST = 631_152_000
@@ -22,6 +23,13 @@ _OFTEN_EMPTY = ("helpful", "weight")
 """Missing ones are no finding: a review nobody voted on has no votes."""
 _WORD = {Type.DOUBLE: "a number", Type.INT64: "a whole number", Type.BOOL: "true or false",
          Type.STRING: "text", Type.STRINGS: "a list"}  # fmt: skip
+
+
+TOO_LONG = f"a key of more than {LONGEST_KEY:,} bytes"
+
+
+def too_long(key: str) -> pl.Expr:
+    return pl.col(key).str.len_bytes() > LONGEST_KEY
 
 
 def given(name: str) -> str:
@@ -40,6 +48,8 @@ def hard(edge: EdgeRows, now: int) -> Iterator[Check]:
     yield Check(f"no {table.dst.lower()}", pl.col(DST).is_null())
     if table.src == table.dst:
         yield Check("a tie to oneself", pl.col(SRC) == pl.col(DST))
+    for end in (SRC, DST, *([table.type.key] if table.type.key else [])):
+        yield Check(TOO_LONG, too_long(end))
     if table.type.key:
         yield Check(f"no {table.type.key}", pl.col(table.type.key).is_null())
     for number, check in enumerate(edge.rejects):

@@ -99,6 +99,7 @@ class Delimited:
             broken.append((row.number - 1, row.text.count("\n"), reason))
             return "skip"
 
+        starts = line_starts(data)
         if len(self.delimiter) > 1:
             data = data.replace(self.delimiter.encode(), _INNER.encode())
         schema = pa.schema([(c, pa.large_string()) for c in self.columns])
@@ -126,7 +127,6 @@ class Delimited:
             if "Empty CSV file" not in str(e):
                 raise InputError(f"{self.path}: line {line} or after: {e}") from e
             table = schema.empty_table()
-        starts = line_starts(data)
         inside = len(starts) - 1 > len(table) + len(broken)
         return _Records(table, broken, line, starts, _newlines(table) if inside else None)
 

@@ -10,7 +10,7 @@ from kg.errors import InputError
 from loaders.delimited import Delimited
 from loaders.files import estimated_size, find_files, plain_name
 from loaders.interface import Progress
-from loaders.jsonl import JsonLines, keys_of, sample
+from loaders.jsonl import JsonLines, sample
 from loaders.plan import FilePlan, Reader, Rows
 
 
@@ -38,7 +38,7 @@ def open_documents(
         if path not in named and not (is_csv or name.endswith((".json", ".jsonl", ".ndjson"))):
             unread.append(str(path))
             continue
-        keys = set(Delimited(path).columns if is_csv else keys_of(sample(path)))
+        keys = set(Delimited(path).columns if is_csv else sample(path).keys)
         kind = next((k for k in kinds if k.recognised(keys)), None)
         if kind is None and path in named:
             raise InputError(

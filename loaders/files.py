@@ -68,7 +68,7 @@ class Unpacked:
         self._stream = pa.CompressedInputStream(file, codec) if codec else file
         self.size = path.stat().st_size
 
-    def read(self, size: int = CHUNK) -> bytes:
+    def read(self, size: int) -> bytes:
         try:
             data: bytes = self._stream.read(size)
         except OSError as e:
@@ -95,7 +95,7 @@ def unpacked(path: Path) -> Iterator[Unpacked]:
 def chunks(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
     """The unpacked bytes in pieces of up to CHUNK."""
     with unpacked(path) as source:
-        while data := source.read():
+        while data := source.read(CHUNK):
             if progress:
                 progress(path.name, source.position, source.size)
             yield data

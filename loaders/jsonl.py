@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,41 +29,46 @@ _NOT_JSON = "not a JSON object"
 _NUL = "\0"
 
 
-def sample(path: Path) -> list[dict[str, Any]]:
-    """The first objects of a file. Raises InputError where it has none."""
-    chunk = next(utf8_lines(path), None)
-    if chunk is None or not chunk.data.strip():
+@dataclass(frozen=True)
+class Sample:
+    """What the first lines of a file hold."""
+
+    keys: dict[str, None]
+    literals: bool
+    """They are Python literals, not JSON."""
+
+
+def sample(path: Path) -> Sample:
+    """Raises InputError where the first lines hold no object."""
+    lines = list(islice(_inked_lines(path), _SAMPLE))
+    if not lines:
         raise InputError(f"{path}: there is nothing in this file")
-    if chunk.data.lstrip().startswith(b"["):
+    if lines[0].startswith("["):
         raise InputError(
             f"{path}: is one JSON array; one object a line is needed (jq -c '.[]' makes that)"
         )
-    lines = (line for line in chunk.data.decode().split("\n") if line.strip())
-    parsed = [_object(line) for line in islice(lines, _SAMPLE)]
-    objects = [p for p in parsed if p is not None]
+    objects = [o for line in lines if (o := _tried(json.loads, line)) is not None]
+    literals = not objects
+    if literals:
+        objects = [o for line in lines if (o := _tried(ast.literal_eval, line)) is not None]
     if not objects:
         raise InputError(f"{path}: line 1 is {_NOT_JSON}; one object a line is needed")
-    return objects
+    return Sample({str(key): None for found in objects for key in found}, literals)
 
 
-def _object(line: str) -> dict[str, Any] | None:
-    for parse in (json.loads, ast.literal_eval):
-        found = _tried(parse, line)
-        if found is not None:
-            return found
-    return None
+def _inked_lines(path: Path) -> Iterator[str]:
+    for chunk in utf8_lines(path):
+        yield from (line.strip() for line in chunk.data.decode().split("\n") if line.strip())
 
 
 def _tried(parse: Callable[[str], Any], line: str) -> dict[str, Any] | None:
     try:
-        found = parse(line.strip())
+        with warnings.catch_warnings():  # the line is data: how it is spelt is nobody's mistake
+            warnings.simplefilter("ignore", SyntaxWarning)
+            found = parse(line.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def keys_of(objects: list[dict[str, Any]]) -> dict[str, None]:
-    return {key: None for found in objects for key in found}
 
 
 @dataclass
@@ -82,11 +88,10 @@ class JsonLines:
     _literals: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        objects = sample(self.path)
-        seen = self.names if self.names is not None else keys_of(objects)
+        found = sample(self.path)
+        seen = self.names if self.names is not None else found.keys
         self.columns = tuple(dict.fromkeys([*seen, *self.also]))
-        first = next(utf8_lines(self.path)).data.decode().lstrip().split("\n", 1)[0]
-        self._literals = _tried(json.loads, first) is None and _object(first) is not None
+        self._literals = found.literals
 
     def batches(self) -> Iterator[Batch]:
         line = 1
@@ -195,11 +200,11 @@ def _bad_lines(
 
 
 def _literals_to_json(data: bytes) -> tuple[bytes, dict[int, str]]:
-    """Python literals as JSON, line by line; a line that is neither becomes blank and is named."""
+    """Python literals as JSON, line by line; a line that is none becomes blank and is named."""
     bad: dict[int, str] = {}
     out = []
     for place, line in enumerate(data.decode().split("\n")):
-        found = _object(line) if line.strip() else {}
+        found = _tried(ast.literal_eval, line) if line.strip() else {}
         if found is None:
             bad[place] = _NOT_JSON
         out.append(json.dumps(found, default=str) if found else "")

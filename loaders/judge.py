@@ -126,8 +126,9 @@ def _edges(frame: pl.DataFrame, edge: EdgeRows, file_number: int, now: int, out:
     values = _softened(values, edge, now, out, own=own).with_columns(
         reason, reason.is_null().alias(OK), pl.lit(file_number).alias(FILE)
     )
-    out.named.append((table.src, values[SRC].drop_nulls().unique()))
-    out.named.append((table.dst, values[DST].drop_nulls().unique()))
+    for end, label in ((SRC, table.src), (DST, table.dst)):
+        named = values.filter(~checks.too_long(end))[end]  # an empty one is dropped with it
+        out.named.append((label, named.unique()))
     if own:
         refused = values.filter(pl.col("reason").is_not_null())
         out.rejected.append(refused.select(*BROKEN))
@@ -183,7 +184,8 @@ def _softened(
 def _weight(edge: EdgeRows) -> pl.Expr:
     if edge.scale and "rating" in edge.values:
         low, high = edge.scale
-        place = ((pl.col("rating") - low) / (high - low)).clip(0.0, 1.0)
+        # rounded: the last bit of a division depends on how many rows a batch has
+        place = ((pl.col("rating") - low) / (high - low)).clip(0.0, 1.0).round(6)
         return place.fill_null(_NEUTRAL).alias("weight")
     if "weight" in edge.values:
         return pl.col("weight").fill_null(1.0)
@@ -196,16 +198,20 @@ def _nodes(frame: pl.DataFrame, node: NodeRows, file_number: int, now: int, out:
     columns = {LINE: pl.col(LINE), SPAN: pl.col(SPAN), ROW: pl.col(ROW), name: key(node.key)}
     values = frame.select(e.alias(n) for n, e in {**columns, **_cells(node)}.items())
     values = _softened(values, node, now, out, own=own)
-    listed = [Check(f"no {node.label.lower()}", pl.col(name).is_null())] if own else []
+    listed = [
+        Check(f"no {node.label.lower()}", pl.col(name).is_null()),
+        Check(checks.TOO_LONG, checks.too_long(name)),
+    ]
     flags, found = checks.tally(values, listed)
-    out.findings.update(found)
-    reason = checks.first_reason(flags, listed) if own else None
+    reason = checks.first_reason(flags, listed)
     kept = [c for c in values.columns if c[0] != "?" and c not in (LINE, SPAN)]
-    if reason is None:
+    if not own:
+        values = values.filter(reason.is_null())
         # many rows name the same node: what is known of it travels once a batch
         values = last_known(values.select(c for c in kept if c != ROW), name)
         out.rows.append((node.label, values.with_columns(e.alias(n) for n, e in _SIDE.items())))
         return
+    out.findings.update(found)
     out.rejected.append(
         values.select(LINE, SPAN).with_columns(reason).filter(reason.is_not_null()).select(*BROKEN)
     )
@@ -224,12 +230,13 @@ def _paths(frame: pl.DataFrame, rows: PathRows, out: Judged) -> None:
         .with_columns(pl.col("path").list.head(_DEEPEST).list.eval(name.filter(name != "")))
         .filter(pl.col("path").list.len() > 0)
     )
-    marks = [e.alias(n) for n, e in _SIDE.items()]
     joined = pl.col("path").list.join(PATH).alias(DST)
-    belongs = paths.select(SRC, joined).unique(maintain_order=True)
+    paths = paths.with_columns(joined).filter(~checks.too_long(SRC) & ~checks.too_long(DST))
+    marks = [e.alias(n) for n, e in _SIDE.items()]
+    belongs = paths.select(SRC, DST).unique(maintain_order=True)
     out.rows.append(("IN_CATEGORY", belongs.with_columns(marks)))
     out.named.append(("Item", belongs[SRC].unique()))
-    distinct = paths.select("path", joined).unique(DST, maintain_order=True)
+    distinct = paths.select("path", DST).unique(DST, maintain_order=True)
     for level in range(int(distinct["path"].list.len().max() or 0)):  # type: ignore[arg-type]  # an int
         deep = distinct.filter(pl.col("path").list.len() > level)
         here = pl.col("path").list.head(level + 1).list.join(PATH)
