@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from gnn.similar import effective_rank, mean_cosine, nearest_users
+from gnn.similar import best_columns, effective_rank, mean_cosine, nearest_users
 
 RNG = np.random.default_rng(0)
 USERS = RNG.normal(size=(200, 8)).astype(np.float32)
@@ -27,6 +28,14 @@ def test_blocks_do_not_change_them(monkeypatch):
     whole = nearest_users(USERS)
     monkeypatch.setattr("gnn.similar.CELLS_A_BLOCK", 600)
     assert (nearest_users(USERS).other == whole.other).all()
+
+
+def test_the_best_of_long_rows_are_exact():
+    """By groups of columns or at once: the same values from the same places."""
+    scores = torch.as_tensor(RNG.normal(size=(5, 4321)).astype(np.float32))
+    values, columns = best_columns(scores, 7)
+    assert values.equal(scores.topk(7, dim=1).values)
+    assert scores.gather(1, columns).equal(values)
 
 
 def test_a_zero_vector_is_nobodys_neighbour():
