@@ -173,15 +173,13 @@ def _items(
         for w, look, past, r in zip(
             (windows.validation, windows.test), looks, pasts, rows, strict=True)
     )  # fmt: skip
-    calibration = fit_items(*validation, rng)
-    if calibration is None:
-        metrics["item_interests"] = []
+    fitted = fit_items(*validation, rng)
+    metrics["item_interests"] = judge_items(*test, fitted)
+    if "profile" not in fitted:
         metrics["unavailable"]["INTERESTED_IN.Item"] = (
             "too few offered items were taken up in the validation period to calibrate a chance"
         )
-        return None
-    metrics["item_interests"] = [judge_items(*test, calibration)]
-    return calibration
+    return fitted.get("profile")
 
 
 def _churn(graph: GraphTables, windows: Windows, metrics: dict[str, Any]) -> Calibration | None:

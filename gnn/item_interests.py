@@ -7,7 +7,7 @@ up is something they had before; it then stands beside the new ones with `observ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,6 +40,11 @@ NAMES = (
 """The model's score in standard deviations of the user's scores; log of its place among the user's;
 1 for a known item; log of the user's decayed events with it; log of its share of all recent
 events; and the user's activity as in `gnn.features`."""
+MODELS: Mapping[str, tuple[str, ...]] = {
+    "popularity": NAMES[4:],
+    "profile": NAMES,
+}
+"""What is judged side by side on the same offers."""
 RISING = frozenset({"z", "own_recent"})
 """More of these never lowers a chance."""
 
@@ -159,8 +164,8 @@ def fit_items(
     came: sp.csr_array,
     rows: Ints,
     rng: np.random.Generator,
-) -> Calibration | None:
-    """None where too few offers came true."""
+) -> dict[str, Calibration]:
+    """One calibration for each of MODELS; empty where too few offers came true."""
     lookup = Lookup(came)
     share = min(1.0, MOST_PAIRS / max(1, len(rows) * min(FITTED_NEW, len(shelf.share))))
     parts: list[tuple[Floats, Bools, Floats]] = []
@@ -170,9 +175,15 @@ def fit_items(
         weight = np.where(y[keep], 1, 1 / share).astype(np.float32)
         parts.append((made.x[keep], y[keep], weight))
     if not parts:
-        return None
+        return {}
     x, y, weight = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return fit_calibration(x, y, NAMES, weight, rising=RISING)
+    fitted = {}
+    for model, names in MODELS.items():
+        columns = [NAMES.index(n) for n in names]
+        calibration = fit_calibration(x[:, columns], y, names, weight, rising=RISING)
+        if calibration is not None:
+            fitted[model] = calibration.over(NAMES)
+    return fitted
 
 
 def judge_items(
@@ -181,16 +192,18 @@ def judge_items(
     past: Past,
     came: sp.csr_array,
     rows: Ints,
-    calibration: Calibration,
-) -> dict[str, Any]:
-    """Of the offers made to these users: ECE, Brier and AUC of their scores."""
+    fitted: Mapping[str, Calibration],
+) -> list[dict[str, Any]]:
+    """Of the offers made to these users, for each of MODELS: ECE, Brier and AUC of its scores."""
     lookup = Lookup(came)
-    score, y = [np.zeros(0, np.float32)], [np.zeros(0, np.bool_)]
-    for made in offers(scorer, shelf, past, rows):
-        score.append(calibration.probability(made.x))
-        y.append(lookup(made.user, made.item) > 0)
-    figures = judge(np.concatenate(score), np.concatenate(y))
-    return {"model": "profile", "repeats": shelf.repeats, **figures}
+    made = list(offers(scorer, shelf, past, rows))
+    y = np.concatenate([np.zeros(0, np.bool_), *(lookup(o.user, o.item) > 0 for o in made)])
+    judged = []
+    for model, calibration in fitted.items():
+        score = [calibration.probability(o.x) for o in made]
+        figures = judge(np.concatenate([np.zeros(0, np.float32), *score]), y)
+        judged.append({"model": model, "repeats": shelf.repeats, **figures})
+    return judged
 
 
 def top_items(

@@ -1,0 +1,68 @@
+"""Review vectors and stars → the mean tone of each user's reviews."""
+
+import numpy as np
+import pytest
+
+from gnn.config import TrainConfig
+from gnn.graph import Seen, events
+from gnn.split import split
+from gnn.tables import TextVectors
+from gnn.tone import fit_tone, user_tone
+from tests.gnn.planted import DAY, acts, tables
+
+RNG = np.random.default_rng(0)
+N, USERS = 600, 30
+USER = np.arange(N) % USERS
+GOOD = (USER < 15) ^ (RNG.random(N) < 0.1)  # the first fifteen users praise, nine times in ten
+VECTORS = (np.where(GOOD, 1, -1)[:, None] * np.eye(8)[0] + RNG.normal(0, 0.2, (N, 8))).astype("f4")
+VECTORS[USER == 3] = 0  # user 3 gives stars without a word
+GRAPH = tables(
+    USERS,
+    5,
+    {
+        "REVIEWED": acts(
+            USER, np.arange(N) % 5, np.arange(N) * DAY, rating=GOOD * 4.0 + 1, weight=GOOD * 1.0
+        )
+    },
+)
+TEXT = TextVectors(reviews=VECTORS)
+SPLIT = split(GRAPH, TrainConfig(), seed=0)
+MODEL, FIGURES = fit_tone(GRAPH, TEXT, SPLIT, seed=0)
+
+
+def tone(seen=None):
+    return user_tone(MODEL, GRAPH, TEXT, events(GRAPH).seen(seen or Seen()))
+
+
+def test_those_who_praise_have_the_higher_tone():
+    """Every planted praiser is above every planted grumbler."""
+    found = tone()
+    assert np.nanmin(found[:15]) > np.nanmax(found[15:])
+
+
+def test_a_user_without_words_has_no_tone():
+    """Stars alone are no text: unknown."""
+    assert np.isnan(tone()[3])
+
+
+def test_a_tone_is_the_mean_over_the_reviews_before_the_moment():
+    """As of day 60 each user has written twice."""
+    expected = MODEL.predict(VECTORS[:60]).reshape(2, USERS).mean(axis=0)
+    assert tone(Seen(until=60 * DAY)) == pytest.approx(expected, nan_ok=True)
+
+
+def test_only_reviews_of_the_training_part_teach():
+    """What was written later is what the probe is judged on."""
+    trained = (SPLIT.part["REVIEWED"] == 0) & (USER != 3)
+    assert FIGURES["trained_on"] == trained.sum()
+    assert FIGURES["auc"] > 0.95
+
+
+def test_without_text_there_is_a_reason():
+    """No vectors at all; or too few bad reviews to know what bad is."""
+    assert fit_tone(GRAPH, None, SPLIT, 0) == (None, "the source has no review text")
+    praise = acts(USER, np.arange(N) % 5, np.arange(N) * DAY, weight=np.ones(N))
+    kind = {**vars(GRAPH), "behaviour": {"REVIEWED": praise}}
+    model, reason = fit_tone(type(GRAPH)(**kind), TEXT, SPLIT, 0)
+    assert model is None
+    assert "too few" in reason
