@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,16 +22,38 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"ladybug://{tmp_path}/kg.lbug"
 
 
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Embedded stores to copy: one with the schema, one with the shop. A copy is faster than a
+    load, and a file is all there is to a store that was closed."""
+    folder = tmp_path_factory.mktemp("stores")
+    paths = {name: folder / f"{name}.lbug" for name in ("schema", "shop")}
+    for name, path in paths.items():
+        with open_store(f"ladybug://{path}") as store:
+            store.ensure_schema()
+            if name == "shop":
+                load_shop(store, SHOP)
+    return paths
+
+
 @pytest.fixture
-def store(store_url: str) -> Iterator[GraphStore]:
+def store(store_url: str, files: dict[str, Path]) -> Iterator[GraphStore]:
     """Empty, with the schema."""
+    if store_url.startswith("ladybug"):
+        shutil.copy(files["schema"], store_url.removeprefix("ladybug://"))
     with open_store(store_url) as opened:
-        opened.ensure_schema()
+        if opened.dialect != "ladybug":
+            opened.ensure_schema()
         yield opened
 
 
 @pytest.fixture
-def shop(store: GraphStore) -> GraphStore:
-    """The same with `tests.store.tables.SHOP` in it."""
-    load_shop(store, SHOP)
-    return store
+def shop(store_url: str, files: dict[str, Path]) -> Iterator[GraphStore]:
+    """With `tests.store.tables.SHOP` in it."""
+    if store_url.startswith("ladybug"):
+        shutil.copy(files["shop"], store_url.removeprefix("ladybug://"))
+    with open_store(store_url) as opened:
+        if opened.dialect != "ladybug":
+            opened.ensure_schema()
+            load_shop(opened, SHOP)
+        yield opened

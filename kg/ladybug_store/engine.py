@@ -1,0 +1,251 @@
+"""One open database file per process, shared by every handle on it: readings and writings.
+
+A *reading* is a connection in a read-only transaction under the shared lock. A *writing* is the
+process's one write transaction: others go on reading until it commits, which takes the exclusive
+lock for that moment only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ladybug
+
+from kg.errors import NotFound, StoreError, StoreUnavailable
+from kg.ladybug_store.lock import PATIENCE_S, FileLock
+
+MAGIC = b"LBUG"
+CHECKPOINT_BYTES = 1 << 28
+"""Log size at which a commit checkpoints by itself; bulk writes do so when they are done."""
+MAX_FILE_BYTES = 1 << 40
+"""Address space kept for a file; the engine's own 8 TiB leaves room for few files in a process."""
+
+Connection = ladybug.Connection
+
+
+def memory_limit() -> int:
+    """Half the machine's memory for the engine's buffers; beyond it a query fails by itself."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def one_line(error: BaseException) -> str:
+    """What the engine said, without its pointers into the text and its links."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("See the docs", "^"))]
+    return " ".join(kept).removeprefix("Runtime exception: ")
+
+
+@dataclass
+class Writing:
+    """A write transaction. What `at_commit` holds runs last, while nobody reads: statements that
+    other connections of this process must not see half done (the engine shows them a DROP)."""
+
+    connection: Any
+    at_commit: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    checkpoint: bool = True
+    """Fold the log into the file afterwards: bulk work. Small writes leave that for later."""
+
+
+class Engine:
+    """An open file. Made and shared by `acquire`, given back by `release`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.handles = 0
+        self.writers = 0
+        self._lock = FileLock(path)
+        self._database: Any = None
+        self._writable = False
+        self._seen: object = None
+        self._opening = threading.Lock()
+        self._one_writer = threading.Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        with self._readable() as database, ladybug.Connection(database) as connection:
+            connection.execute("BEGIN TRANSACTION READ ONLY")
+            yield connection  # closing it ends the transaction
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        with self._one_writer, ladybug.Connection(self._database) as connection:
+            connection.execute("BEGIN TRANSACTION")
+            writing = Writing(connection)
+            try:
+                yield writing
+                with self._lock.exclusive():
+                    for statement, parameters in writing.at_commit:
+                        connection.execute(statement, parameters)
+                    connection.set_query_timeout(0)
+                    connection.execute("COMMIT")
+                    if writing.checkpoint:
+                        connection.execute("CHECKPOINT")
+            except BaseException:
+                _roll_back(connection)
+                raise
+
+    def open_to_write(self) -> None:
+        with self._opening:
+            if not self._writable:
+                with self._lock.exclusive():
+                    self._close_database()
+                    self._database = self._open(read_only=False)
+                    self._writable = True
+
+    def close(self) -> None:
+        """The writer's database, or all of it when nobody is left."""
+        with self._opening:
+            if self._writable:
+                with self._lock.exclusive():  # closing folds the log into the file
+                    self._close_database()
+            else:
+                self._close_database()
+            self._writable = False
+
+    @contextmanager
+    def _readable(self) -> Iterator[Any]:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with self._lock.shared() as changes:
+                try:
+                    yield self._current(changes)
+                    return
+                except _Unfinished as e:
+                    if time.monotonic() > deadline:
+                        raise StoreUnavailable(str(e)) from e
+            self._recover()
+
+    def _current(self, changes: int) -> Any:
+        """The database as committed now. Whoever still used an older one held the lock under which
+        it could not become older."""
+        with self._opening:
+            if self._writable:
+                return self._database
+            now = (changes, _stamp(self.path), _stamp(_log(self.path)))
+            if self._database is None or self._seen != now:
+                self._close_database()
+                self._database = self._open(read_only=True)
+                self._seen = now
+            return self._database
+
+    def _recover(self) -> None:
+        """A writer died in a checkpoint: opening to write finishes it."""
+        try:
+            with self._lock.exclusive():
+                self._open(read_only=False).close()
+        except StoreUnavailable:  # a writer is alive after all, and does it
+            time.sleep(0.1)
+
+    def _open(self, *, read_only: bool) -> Any:
+        try:
+            return ladybug.Database(
+                self.path,
+                read_only=read_only,
+                buffer_pool_size=memory_limit(),
+                max_db_size=MAX_FILE_BYTES,
+                checkpoint_threshold=CHECKPOINT_BYTES,
+            )
+        except RuntimeError as e:
+            said = one_line(e)
+            if "Could not set lock" in said:
+                pid = re.search(r"PID (\d+)", said)
+                who = f"process {pid[1]}" if pid else "another process"
+                raise StoreUnavailable(
+                    f"{self.path}: {who} is writing to it; wait for it, or open it to read only"
+                ) from e
+            if "read-only mode while checkpoint" in said:
+                raise _Unfinished(f"{self.path}: {said}") from e
+            raise StoreError(f"{self.path}: cannot be opened: {said}") from e
+
+    def _close_database(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+class _Unfinished(Exception):
+    pass
+
+
+def _roll_back(connection: Any) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except RuntimeError as e:
+        if "No active transaction" not in str(e):  # an error has ended it already
+            raise
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        s = path.stat()
+    except FileNotFoundError:
+        return None
+    return s.st_ino, s.st_size, s.st_mtime_ns
+
+
+_engines: dict[Path, Engine] = {}
+_registry = threading.Lock()
+
+
+def acquire(path: Path, *, read_only: bool) -> Engine:
+    """The process's engine for a file, opened. Raises `StoreUnavailable`, `NotFound`,
+    `StoreError`."""
+    path = path.resolve()
+    with _registry:
+        engine = _engines.get(path)
+        if engine is None:
+            _check(path, read_only=read_only)
+            engine = Engine(path)
+        if read_only:
+            with engine.reading():
+                pass
+        else:
+            engine.open_to_write()
+            engine.writers += 1
+        engine.handles += 1
+        _engines[path] = engine
+        return engine
+
+
+def release(engine: Engine, *, read_only: bool) -> None:
+    with _registry:
+        engine.handles -= 1
+        engine.writers -= not read_only
+        if not engine.handles:
+            del _engines[engine.path]
+        if not engine.handles or (not read_only and not engine.writers):
+            engine.close()
+
+
+def _check(path: Path, *, read_only: bool) -> None:
+    """Only before this process has the file open: closing any descriptor of it here would drop the
+    engine's lock on it."""
+    if path.is_dir():
+        raise StoreError(f"{path}: a folder; an embedded store is a file")
+    if not path.parent.is_dir():
+        raise StoreUnavailable(f"{path}: there is no folder {path.parent}")
+    if not path.exists():
+        if read_only:
+            raise NotFound(f"{path}: no store there yet; `kg load SOURCE PATH…` makes one")
+        return
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+    except OSError as e:
+        raise StoreUnavailable(f"{path}: {e.strerror}") from e
+    if start and start != MAGIC:
+        raise StoreError(f"{path}: not a Ladybug database; name another file")
+    if not start and read_only:
+        raise NotFound(f"{path}: an empty file; `kg load SOURCE PATH…` makes a store of it")
