@@ -16,7 +16,12 @@ from kg.errors import ConfigError
 from kg.export import export
 from kg.graphml import write_graphml
 from kg.store import GraphStore
-from tests.small_shop import TABLES, release
+from tests.small_shop import ATTRIBUTES, TABLES, release
+
+
+def test_the_store_knows_what_sources_added(shop_store: GraphStore) -> None:
+    """Columns beyond the declared ones are listed by table, with their types."""
+    assert shop_store.attributes() == ATTRIBUTES
 
 
 def test_parquet_has_every_table(shop_store: GraphStore, tmp_path: Path) -> None:

@@ -231,10 +231,11 @@ def test_documentation_is_one_sentence() -> None:
 
 
 def test_twins_differ_in_words_only_where_they_must() -> None:
-    """A twin is its query with Ladybug's words for the label of a relationship."""
+    """A twin is its query with Ladybug's word for the type of a relationship; one also reads a
+    list, which Ladybug keeps on edges as JSON text."""
     for folder in ("", "internal"):
         for query in packaged(folder).values():
-            if query.embedded is not None:
+            if query.embedded is not None and query.name != "interest_evidence":
                 neo4j = query.embedded.strip().replace("label(", "type(")
                 assert neo4j == query.text, query.name
 
