@@ -40,7 +40,10 @@ class Type(StrEnum):
         """The property type an Arrow column is stored as. Raises KeyError if there is none."""
         if pa.types.is_fixed_size_list(arrow):
             return cls.VECTOR
-        return next(t for t, a in _ARROW.items() if a == arrow)
+        for kind, known in _ARROW.items():
+            if known == arrow:
+                return kind
+        raise KeyError(arrow)
 
 
 _ARROW: dict[Type, pa.DataType] = {

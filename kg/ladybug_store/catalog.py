@@ -125,7 +125,7 @@ def _add_attributes(name: str, properties: Columns, schema: pa.Schema) -> None:
             raise StoreError(f"{name}.{field.name}: the name of an edge's end; rename it")
         try:
             kind = Type.of(field.type)
-        except (KeyError, StopIteration):
+        except KeyError:
             raise StoreError(f"{name}.{field.name}: no property type for {field.type}") from None
         if on_edge and kind is Type.VECTOR:
             raise StoreError(f"{name}.{field.name}: vectors are kept on nodes only")
