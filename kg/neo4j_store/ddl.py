@@ -73,7 +73,7 @@ def _new(attributes: Mapping[str, pa.Schema], known: Attributes) -> list[tuple[s
 def _type(table: str, field: pa.Field) -> Type:
     try:
         return Type.of(field.type)
-    except StopIteration as e:
+    except KeyError as e:
         known = ", ".join(str(t.arrow) for t in Type)
         raise StoreError(f"{table}.{field.name}: {field.type} is not one of {known}") from e
 
