@@ -78,6 +78,11 @@ def copy(connection: Any, target: Target, rows: pa.Table, edge_table: str | None
     if isinstance(target, EdgeTable):
         options = f" (from='{target.src}', to='{target.dst}')"
         given = given[2:]
+        if not given and (declared := target.type.properties):
+            # without a list of columns the engine expects all of them
+            first = declared[0]
+            given = [first.name]
+            rows = rows.append_column(first.name, pa.nulls(rows.num_rows, first.type.arrow))
     columns = f"({', '.join(map(quoted, given))})" if given else ""
     text = f"COPY {into}{columns} FROM $rows{options}"
     for at in range(0, rows.num_rows, COPY_ROWS):

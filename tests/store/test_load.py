@@ -228,3 +228,11 @@ def test_an_unknown_table_is_refused(store: GraphStore) -> None:
 def test_integers_are_exact(shop: GraphStore) -> None:
     """2^53 + 1 has no double; it comes back."""
     assert node(shop, "User", "dan", "createdAt") == (BIG,)
+
+
+def test_edges_without_their_properties(store: GraphStore) -> None:
+    """An edge table may come with its two ends alone; what it could say more is null."""
+    store.bulk_load("User", pa.table({"userId": ["ada", "ben"]}))
+    store.bulk_load("FOLLOWS", pa.table({"src": ["ada"], "dst": ["ben"]}))
+    found = store.query("MATCH (a:User)-[e:FOLLOWS]->(b:User) RETURN a.userId, b.userId, e.since")
+    assert found.rows == [["ada", "ben", None]]
