@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from kg.errors import ConfigError, CountMismatch
 from kg.profile import PROFILE_OF
-from kg.schema import load_order
+from kg.schema import load_order, table_schema
 from kg.store import GraphStore, WriteCount
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def ingest(
         total = sum(pq.read_metadata(p).num_rows for p in parts)
         count = WriteCount()
         if total and not there.get(table):
-            batches = _read(parts, _all_columns(parts))
+            batches = _read(parts, _all_columns(table, parts))
             count = store.bulk_load(table, _counted(batches, table, total, 0, progress))
         elif total:
             done = 0
@@ -64,8 +64,10 @@ def _refuse_profile_names(staged: Staged) -> None:
             )
 
 
-def _all_columns(parts: Sequence[Path]) -> pa.Schema:
-    return pa.unify_schemas([pq.read_schema(p).remove_metadata() for p in parts])
+def _all_columns(table: str, parts: Sequence[Path]) -> pa.Schema:
+    """The declared columns, and what the parts have beside them."""
+    given = [pq.read_schema(p).remove_metadata() for p in parts]
+    return pa.unify_schemas([table_schema(table), *given])
 
 
 def _by_columns(parts: Sequence[Path]) -> list[list[Path]]:

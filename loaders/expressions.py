@@ -81,7 +81,7 @@ class Columns:
         read = number(said) if kind == Type.DOUBLE else integer(said)
         if cell.times is None:
             return read
-        scaled = number(said).parsed * cell.times
+        scaled = (number(said).parsed * cell.times).round(10)  # 1999 × 0.01 is 19.99
         whole = scaled.round().cast(pl.Int64, strict=False)
         return Value(said, scaled if kind == Type.DOUBLE else whole, kind)
 

@@ -133,7 +133,9 @@ def _edges(frame: pl.DataFrame, edge: EdgeRows, file_number: int, now: int, out:
         refused = values.filter(pl.col("reason").is_not_null())
         out.rejected.append(refused.select(*BROKEN))
     else:
-        values = values.filter(pl.col(OK)).with_columns(pl.lit(None, pl.UInt64).alias(ROW))
+        values = values.filter(OK).with_columns(pl.lit(None, pl.UInt64).alias(ROW))
+        if edge.count is None:
+            values = values.unique(list(table.key), keep="last", maintain_order=True)
     if table.type.undirected:
         ends = pl.min_horizontal(SRC, DST), pl.max_horizontal(SRC, DST)
         values = values.with_columns(ends[0].alias(SRC), ends[1].alias(DST))

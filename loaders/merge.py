@@ -28,11 +28,14 @@ class Account:
 
 def last_rows(rows: pl.DataFrame, key: list[str], account: Account) -> pl.DataFrame:
     """One row a key, the last that was not rejected."""
-    _count_duplicates(rows, key, account)
-    good = rows.filter(OK)
+    repeated = _repeated(rows, key)
+    alone, several = rows.filter(~repeated & pl.col(OK)), rows.filter(repeated)
+    _count_duplicates(several, key, account)
+    good = several.filter(OK)
     winners = good.unique(key, keep="last", maintain_order=True)
+    _count(alone, alone, account)
     _count(good, winners, account)
-    return winners
+    return pl.concat([alone, winners])
 
 
 def count_rows(rows: pl.DataFrame, key: list[str], name: str) -> pl.DataFrame:
@@ -43,7 +46,7 @@ def count_rows(rows: pl.DataFrame, key: list[str], name: str) -> pl.DataFrame:
 def known_nodes(rows: pl.DataFrame, key: str, account: Account) -> pl.DataFrame:
     """One row a key with the last known value of each property. Of the rows with a node's key
     the last is written and the others are merged into it."""
-    _count_duplicates(rows, [key], account)
+    _count_duplicates(rows.filter(_repeated(rows, [key])), [key], account)
     good = rows.filter(OK)
     own = good.filter(pl.col(FILE) != NO_FILE)
     _count(own, own.unique(key, keep="last"), account)
@@ -63,14 +66,21 @@ def last_known(rows: pl.DataFrame, key: str) -> pl.DataFrame:
     return keys.select(rows.columns)
 
 
+def _repeated(rows: pl.DataFrame, key: list[str]) -> pl.Series:
+    """Rows whose key another row may have; a row without a key is known by its hash. Comparing
+    hashes first leaves the costly look at keys to the few rows that need it."""
+    whole = pl.all_horizontal(pl.col(key).is_not_null())
+    hashed = pl.when(whole).then(pl.struct(key).hash()).otherwise(pl.col(ROW))
+    return rows.select(hashed.is_duplicated().alias("repeated"))["repeated"]
+
+
 def _count_duplicates(rows: pl.DataFrame, key: list[str], account: Account) -> None:
     own = rows.filter(pl.col(ROW).is_not_null())
-    exact = len(own) - own[ROW].n_unique()
     whole = own.filter(pl.all_horizontal(pl.col(key).is_not_null()))
-    sizes = whole.group_by(key).agg(pl.len(), pl.col(ROW).n_unique().alias("distinct"))
-    account.findings[EXACT] += exact
-    account.findings[SAME_KEY] += int((sizes["distinct"] - 1).sum() or 0)
-    account.findings[SEVERAL] += int((sizes["len"] > 1).sum())
+    by_key = whole.group_by(key).len()["len"]
+    account.findings[EXACT] += len(own) - own[ROW].n_unique()
+    account.findings[SAME_KEY] += whole.select(*key, ROW).n_unique() - len(by_key)
+    account.findings[SEVERAL] += int((by_key > 1).sum())
 
 
 def _count(good: pl.DataFrame, winners: pl.DataFrame, account: Account) -> None:

@@ -82,7 +82,7 @@ class Spill:
             return pl.DataFrame(schema=self._columns)
         frames = []
         for path in self._files:
-            with pa.memory_map(str(path)) as source:
+            with pa.OSFile(str(path)) as source:
                 batch = pa.ipc.open_file(source).get_batch(bucket)
                 frames.append(pl.DataFrame(batch, schema=self._columns))
         return pl.concat(frames)

@@ -20,7 +20,7 @@ from loaders.rejects import append_rejects
 from loaders.sources import GENERATED, SOURCES
 from loaders.tables import Tables, layouts
 
-_BUCKET = 1 << 27
+_BUCKET = 1 << 25
 """Bytes of input a bucket takes, about: what is looked at at once to find duplicates."""
 
 Plans = Callable[

@@ -188,7 +188,11 @@ class Tables:
         path = self._folder / name / f"part-{len(parts):05}.parquet"
         path.parent.mkdir(exist_ok=True)
         table = rows.to_arrow().cast(schema)
-        pq.write_table(table, path, compression="zstd", row_group_size=_ROW_GROUP)
+        # ids and texts of events do not repeat: a dictionary of them is work for nothing
+        few = [c for c in rows.columns if c not in ("eventId", "text", "description")]
+        pq.write_table(
+            table, path, compression="lz4", row_group_size=_ROW_GROUP, use_dictionary=few
+        )
         parts.append(path)
         self.counts[name] += len(rows)
 

@@ -55,7 +55,8 @@ def plan_files(
             FilePlan(str(path), described.holds, columns.reader, rows_of(described, columns),
                      estimated_size(path))
         )  # fmt: skip
-    unread = [str(p) for p in files if p not in chosen and p not in lookup_files]
+    ours = {*chosen, *lookup_files, at}
+    unread = [str(p) for p in files if p not in ours]
     return plans, unread
 
 
