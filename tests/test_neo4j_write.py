@@ -249,6 +249,22 @@ def test_many_edges_are_replaced_in_blocks(
     ]
 
 
+def test_users_with_more_edges_than_a_transaction_are_deleted(
+    shop: Neo4jStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edges first, in parts; others keep theirs."""
+    monkeypatch.setattr(write, "TRANSACTION_ROWS", 1)
+    assert shop.delete_users(["ada", "ben"]) == WriteCount(deleted=2)
+    assert edge_rows(shop, "RATED", "eventId") == [("cleo", "mug", "r4")]
+    assert shop.counts()["User"] == 2
+
+
+def test_an_attribute_of_a_type_no_store_holds_is_refused(store: Neo4jStore) -> None:
+    """The error names it and those that can be held."""
+    with pytest.raises(StoreError, match=r"User\.since.*date32.*string"):
+        store.ensure_schema({"User": pa.schema([("since", pa.date32())])})
+
+
 # --- publishing
 
 

@@ -126,6 +126,22 @@ def delete_nodes(kind: NodeKind) -> str:
     return f"UNWIND $keys AS key {_node('n', kind.name, 'key')} DETACH DELETE n"
 
 
+def attached(kind: NodeKind) -> str:
+    """How many edges of any type the nodes $keys have."""
+    return (
+        f"UNWIND $keys AS key {_node('n', kind.name, 'key')} "
+        "RETURN sum(COUNT { (n)--() }) AS edges"
+    )
+
+
+def detach_some(kind: NodeKind) -> str:
+    """At most $size edges of any type at the nodes $keys."""
+    return (
+        f"UNWIND $keys AS key {_node('n', kind.name, 'key')} "
+        "MATCH (n)-[e]-() WITH e LIMIT $size DELETE e"
+    )
+
+
 # --- writing edges
 
 

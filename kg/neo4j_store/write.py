@@ -22,7 +22,13 @@ from kg.neo4j_store.columns import Column, sent
 from kg.neo4j_store.connection import Server, run
 from kg.neo4j_store.errors import CONSTRAINT
 from kg.neo4j_store.kinds import EdgeKind, NodeKind
-from kg.neo4j_store.rows import gathered, last_of_each_key, pieces, refuse_repeated_keys
+from kg.neo4j_store.rows import (
+    TRANSACTION_ROWS,
+    gathered,
+    last_of_each_key,
+    pieces,
+    refuse_repeated_keys,
+)
 from kg.schema import DST, SRC
 from kg.store import WriteCount
 
@@ -67,11 +73,16 @@ def upsert(
 
 
 def delete_users(server: Server, kind: NodeKind, user_ids: Sequence[str]) -> WriteCount:
+    """A block of users goes in one transaction; where it has too many edges for one, the edges go
+    first, and a call that was cut off is run again."""
     ids = sorted(set(user_ids))
     deleted = 0
     for start in range(0, len(ids), DELETE_USERS):
         keys = Column(ids[start : start + DELETE_USERS])
-        deleted += server.write(partial(_delete, statement=text.delete_nodes(kind), keys=keys))
+        edges = server.read(partial(_attached, kind=kind, keys=keys))
+        while edges > TRANSACTION_ROWS:
+            edges -= server.write(partial(_detach, kind=kind, keys=keys))
+        deleted += server.write(partial(_delete, kind=kind, keys=keys))
     return WriteCount(deleted=deleted, unchanged=len(ids) - deleted)
 
 
@@ -206,5 +217,15 @@ def _counters(
     return run(tx, statement, **params(rows)).consume().counters
 
 
-def _delete(tx: neo4j.ManagedTransaction, statement: str, keys: Column) -> int:
-    return run(tx, statement, keys=keys).consume().counters.nodes_deleted
+def _attached(tx: neo4j.ManagedTransaction, kind: NodeKind, keys: Column) -> int:
+    return int(run(tx, text.attached(kind), keys=keys).single(strict=True)["edges"])
+
+
+def _detach(tx: neo4j.ManagedTransaction, kind: NodeKind, keys: Column) -> int:
+    """A transaction's worth of the nodes' edges; how many are gone."""
+    result = run(tx, text.detach_some(kind), keys=keys, size=TRANSACTION_ROWS)
+    return result.consume().counters.relationships_deleted or TRANSACTION_ROWS
+
+
+def _delete(tx: neo4j.ManagedTransaction, kind: NodeKind, keys: Column) -> int:
+    return run(tx, text.delete_nodes(kind), keys=keys).consume().counters.nodes_deleted
