@@ -1,6 +1,7 @@
 """Interests in categories: calibrated, judged, ranked, on a shop whose rates are planted."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from gnn.categories import categories_of
@@ -191,6 +192,20 @@ def test_users_known_only_by_what_they_do_later_are_not_counted_as_quiet():
     before = events(GRAPH).at < cut
     known = past(seen=Seen(until=cut))
     assert set(known_users(known, GRAPH.users, cut)) == set(events(GRAPH).user[before])
+
+
+def test_members_who_have_not_acted_yet_are_counted():
+    """A user who is a member by then, without an event so far, was there to act or not."""
+    cut = SPLIT.train_until
+    known = past(seen=Seen(until=cut))
+    silent = int(np.flatnonzero(known.events == 0)[0])
+    joined = np.full(GRAPH.users.num_rows, cut + DAY)
+    joined[silent] = cut - DAY
+    members = GRAPH.users.append_column("createdAt", pa.array(joined, pa.int64()))
+    assert silent in known_users(known, members, cut)
+    assert set(known_users(known, members, cut)) - {silent} == set(
+        known_users(known, GRAPH.users, cut)
+    )
 
 
 def test_without_enough_outcomes_no_chance_is_claimed():

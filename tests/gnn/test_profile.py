@@ -1,8 +1,10 @@
 """A graph and a model → a candidate's tables."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from gnn.categories import categories_of
@@ -79,6 +81,21 @@ def test_the_top_evidence_of_an_observed_interest_lies_in_it():
         for r in firsts.values()
     ]
     assert np.mean(inside) > 0.97
+
+
+def test_an_interest_that_nothing_speaks_for_is_left_out():
+    """Where vectors and friends count for nothing, no interest is inferred."""
+    names = FITTED.interest.features
+    counted = [0.0 if n in ("affinity", "friends_share") else 1.0 for n in names]
+    coefficient = tuple(c * k for c, k in zip(FITTED.interest.coefficient, counted, strict=True))
+    deaf = FITTED.interest.model_copy(update={"coefficient": coefficient})
+    found = profile_graph(
+        MODEL, replace(FITTED, interest=deaf), GRAPH, None, version="v1", as_of=SHOP.end, seed=0
+    )
+    table = found.edges["INTERESTED_IN.Category"]
+    assert set(table["basis"].to_pylist()) == {"observed"}
+    first = table.filter(pc.equal(table["src"], table["src"][0]))
+    assert first["rank"].to_pylist() == list(range(1, first.num_rows + 1))
 
 
 def test_shares_are_shares():
