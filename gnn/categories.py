@@ -26,7 +26,8 @@ class Categories:
     names: pa.Array
     """[C] name, or the id where there is none"""
     members: sp.csr_array
-    """[I, C] float32, 1 where the item is in the category or in a narrower one."""
+    """[I, C] float32, 1 where the item is in the category or in a narrower one. An item of a
+    sensitive category is in none: what it says must not show in a broader one."""
     narrower: sp.csr_array
     """[C, C] bool: row c has a 1 for every category under c, at any depth."""
     allowed: Bools
@@ -50,7 +51,8 @@ def categories_of(graph: GraphTables, sensitive: Set[str] = frozenset()) -> Cate
     direct = _pairs(graph.item_category, (n_items, n))
     members = (direct @ up).tocsr()
     private_items = (members @ blocked.astype(np.float32)) > 0
-    members = (members @ sp.diags_array((~blocked).astype(np.float32))).tocsr()
+    shown = sp.diags_array((~private_items).astype(np.float32))
+    members = (shown @ members).tocsr()
     members.eliminate_zeros()
     members.data[:] = 1
     narrower = sp.csr_array(up.T)

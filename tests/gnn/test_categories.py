@@ -44,6 +44,11 @@ def test_items_of_a_sensitive_category_are_private():
     assert categories_of(NESTED, {"c1"}).private_items.tolist() == [True, True, False]
 
 
+def test_items_of_a_sensitive_category_do_not_count_in_a_broader_one():
+    """Only item 2 is left in 3."""
+    assert members(categories_of(NESTED, {"c1"})) == [[0] * 4, [0] * 4, [0, 0, 1, 1]]
+
+
 def test_sensitive_ids_that_no_category_has_are_told():
     """A misspelt id must not pass in silence."""
     assert categories_of(NESTED, {"c1", "tobaco"}).unknown == ("tobaco",)

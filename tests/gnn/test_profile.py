@@ -83,18 +83,26 @@ def test_the_top_evidence_of_an_observed_interest_lies_in_it():
     assert np.mean(inside) > 0.97
 
 
-def test_an_interest_that_nothing_speaks_for_is_left_out():
-    """Where vectors and friends count for nothing, no interest is inferred."""
-    names = FITTED.interest.features
-    counted = [0.0 if n in ("affinity", "friends_share") else 1.0 for n in names]
-    coefficient = tuple(c * k for c, k in zip(FITTED.interest.coefficient, counted, strict=True))
-    deaf = FITTED.interest.model_copy(update={"coefficient": coefficient})
+def test_an_interest_that_nothing_may_be_cited_for_is_left_out():
+    """Users whose every event is in a sensitive category have no interests, inferred ones
+    neither; the ranks of the others have no gaps."""
+    alone = replace(GRAPH, social={})
     found = profile_graph(
-        MODEL, replace(FITTED, interest=deaf), GRAPH, None, version="v1", as_of=SHOP.end, seed=0
-    )
-    table = found.edges["INTERESTED_IN.Category"]
-    assert set(table["basis"].to_pylist()) == {"observed"}
-    first = table.filter(pc.equal(table["src"], table["src"][0]))
+        MODEL,
+        FITTED,
+        alone,
+        None,
+        version="v1",
+        as_of=SHOP.end,
+        seed=0,
+        sensitive=frozenset({"c0"}),
+    ).edges["INTERESTED_IN.Category"]
+    bought = GRAPH.behaviour["PURCHASED"]
+    item, user = bought["dst"].to_numpy(), bought["src"].to_numpy()
+    only = set(user[item < 8]) - set(user[item >= 8])
+    assert only
+    assert not {f"u{u}" for u in only} & set(found["src"].to_pylist())
+    first = found.filter(pc.equal(found["src"], found["src"][0]))
     assert first["rank"].to_pylist() == list(range(1, first.num_rows + 1))
 
 
