@@ -278,7 +278,8 @@ def read_mapping(path: Path) -> Mapping:
     except tomllib.TOMLDecodeError as e:
         raise ConfigError(f"mapping {path}: {e}") from e
     except ValidationError as e:
-        first = e.errors()[0]
+        # a name that is not known explains the one that is missing
+        first = min(e.errors(), key=lambda found: found["type"] != "extra_forbidden")
         where = [p for p in first["loc"] if not isinstance(p, str) or "[" not in p]
         what = first["msg"].removeprefix("Value error, ")
         name = next((str(p) for p in reversed(where) if isinstance(p, str)), "mapping")

@@ -18,7 +18,7 @@ ROW, FILE, OK = "__row", "__file", "__ok"
 NO_FILE = -1
 MARKS: dict[str, pl.DataType] = {ROW: pl.UInt64(), FILE: pl.Int32(), OK: pl.Boolean()}
 
-_IN_MEMORY = 1 << 25
+IN_MEMORY = 1 << 25
 
 
 class Spill:
@@ -43,7 +43,7 @@ class Spill:
         )
         self._waiting.append(fitted)
         self._bytes += int(fitted.estimated_size())
-        if self._buckets > 1 and self._bytes > _IN_MEMORY:
+        if self._buckets > 1 and self._bytes > IN_MEMORY:
             self._flush()
 
     def _flush(self) -> None:

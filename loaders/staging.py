@@ -20,7 +20,7 @@ from loaders.rejects import append_rejects
 from loaders.sources import GENERATED, SOURCES
 from loaders.tables import Tables, layouts
 
-_BUCKET = 1 << 25
+BUCKET = 1 << 25
 """Bytes of input a bucket takes, about: what is looked at at once to find duplicates."""
 
 Plans = Callable[
@@ -81,7 +81,7 @@ def _stage(
     progress: Progress | None,
 ) -> Staged:
     layout = layouts(plans)
-    buckets = 1 + sum(p.size for p in plans) // _BUCKET
+    buckets = 1 + sum(p.size for p in plans) // BUCKET
     tables = Tables(into, layout, buckets)
     findings: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
