@@ -27,8 +27,8 @@ class GraphTables:
     items: itemId, title, description, brand, price
     categories: categoryId, name, level. Source categories only; empty where there are none.
     behaviour: by edge type (RATED, REVIEWED, PURCHASED, …): src user row, dst item row, at (int64
-        epoch s, nullable), weight (float64), and where the type has them rating, text, title,
-        quantity, price, cancelledQuantity.
+        epoch s, nullable), weight (float64), eventId (what evidence is named by; only profiles need
+        it), and where the type has them rating, text, title, quantity, price, cancelledQuantity.
     social: FOLLOWS, FRIEND_OF: src, dst user rows.
     item_category: src item row, dst category row, weight.
     category_parent: src narrower, dst broader category row.
