@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kg.errors import StoreError
-from kg.ladybug_store.catalog import Columns, Target, unknown
+from kg.ladybug_store.catalog import Columns, Target, stored_as, unknown
 from kg.ladybug_store.encoding import (
     bytes_to_lists,
     bytes_to_vectors,
@@ -124,6 +124,17 @@ def _vectors_as_bytes(where: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     if bad:
         raise StoreError(f"{where}: {bad} vectors hold NaN, infinity or nothing")
     return vectors_to_bytes(column, width)
+
+
+def with_nulls(
+    rows: pa.Table, names: Collection[str], there: Columns, *, on_edge: bool
+) -> pa.Table:
+    """The rows with these columns of nothing added, in stored form."""
+    for name in sorted(names):
+        is_blob = stored_as(there[name], on_edge=on_edge) == "BLOB"
+        kind = pa.binary() if is_blob else there[name].arrow
+        rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
+    return rows
 
 
 def read_back(column: pa.ChunkedArray, kind: Type, *, on_edge: bool) -> pa.ChunkedArray:

@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ladybug
 
 from kg.errors import NotFound, StoreError, StoreUnavailable
+from kg.ladybug_store import crash
 from kg.ladybug_store.lock import PATIENCE_S, FileLock
 
 MAGIC = b"LBUG"
@@ -43,15 +43,24 @@ def one_line(error: BaseException) -> str:
     return " ".join(kept).removeprefix("Runtime exception: ")
 
 
-@dataclass
 class Writing:
-    """A write transaction. What `at_commit` holds runs last, while nobody reads: statements that
+    """A write transaction. What is in `at_commit` runs last, while nobody reads: statements that
     other connections of this process must not see half done (the engine shows them a DROP)."""
 
-    connection: Any
-    at_commit: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    checkpoint: bool = True
-    """Fold the log into the file afterwards: bulk work. Small writes leave that for later."""
+    def __init__(self, engine: Engine, connection: Any) -> None:
+        self.connection = connection
+        self.at_commit: list[tuple[str, dict[str, Any]]] = []
+        self.rows: dict[str, int] = {}
+        """Of tables that were copied into: the rows they must have afterwards."""
+        self.is_bulk = False
+        self._engine = engine
+
+    def bulk(self) -> None:
+        """To be called before the first change of work that copies: it needs an empty log, and is
+        folded into the file when it is done. Small writes stay in the log for a while."""
+        if not self.is_bulk:
+            self._engine.empty_log(self.connection)
+            self.is_bulk = True
 
 
 class Engine:
@@ -78,19 +87,42 @@ class Engine:
     def writing(self) -> Iterator[Writing]:
         with self._one_writer, ladybug.Connection(self._database) as connection:
             connection.execute("BEGIN TRANSACTION")
-            writing = Writing(connection)
+            writing = Writing(self, connection)
             try:
                 yield writing
                 with self._lock.exclusive():
-                    for statement, parameters in writing.at_commit:
-                        connection.execute(statement, parameters)
-                    connection.set_query_timeout(0)
-                    connection.execute("COMMIT")
-                    if writing.checkpoint:
-                        connection.execute("CHECKPOINT")
+                    self._commit(writing)
             except BaseException:
                 _roll_back(connection)
                 raise
+
+    def empty_log(self, connection: Any) -> None:
+        """In a transaction that has changed nothing yet."""
+        log = crash.log_of(self.path)
+        if log.exists() and log.stat().st_size:
+            connection.execute("ROLLBACK")
+            with self._lock.exclusive():
+                connection.execute("CHECKPOINT")
+            connection.execute("BEGIN TRANSACTION")
+
+    def _commit(self, writing: Writing) -> None:
+        connection = writing.connection
+        connection.set_query_timeout(0)
+        for statement, parameters in writing.at_commit:
+            connection.execute(statement, parameters)
+        if not writing.is_bulk:
+            connection.execute("COMMIT")
+            return
+        crash.announce(self.path, writing.rows)
+        try:
+            connection.execute("COMMIT")
+            connection.execute("CHECKPOINT")
+        except BaseException:
+            connection.close()
+            self._close_database()
+            self._database = self._open(read_only=False)  # which finishes it or undoes it
+            raise
+        crash.withdraw(self.path)
 
     def open_to_write(self) -> None:
         with self._opening:
@@ -129,7 +161,7 @@ class Engine:
         with self._opening:
             if self._writable:
                 return self._database
-            now = (changes, _stamp(self.path), _stamp(_log(self.path)))
+            now = (changes, _stamp(self.path), _stamp(crash.log_of(self.path)))
             if self._database is None or self._seen != now:
                 self._close_database()
                 self._database = self._open(read_only=True)
@@ -137,7 +169,7 @@ class Engine:
             return self._database
 
     def _recover(self) -> None:
-        """A writer died in a checkpoint: opening to write finishes it."""
+        """A writer died in a commit: opening to write finishes or undoes it."""
         try:
             with self._lock.exclusive():
                 self._open(read_only=False).close()
@@ -145,6 +177,13 @@ class Engine:
             time.sleep(0.1)
 
     def _open(self, *, read_only: bool) -> Any:
+        if crash.is_announced(self.path):
+            if read_only:
+                raise _Unfinished(f"{self.path}: a write was cut off and cannot be finished")
+            crash.recover(self.path, lambda: self._database_file(read_only=False))
+        return self._database_file(read_only=read_only)
+
+    def _database_file(self, *, read_only: bool) -> Any:
         try:
             return ladybug.Database(
                 self.path,
@@ -179,12 +218,8 @@ def _roll_back(connection: Any) -> None:
     try:
         connection.execute("ROLLBACK")
     except RuntimeError as e:
-        if "No active transaction" not in str(e):  # an error has ended it already
-            raise
-
-
-def _log(path: Path) -> Path:
-    return path.with_name(path.name + ".wal")
+        if not any(said in str(e) for said in ("No active transaction", "closed")):
+            raise  # otherwise the error that brought us here has ended it already
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

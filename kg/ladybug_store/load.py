@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
 from kg.errors import CountMismatch, StoreError
 from kg.ladybug_store.catalog import Columns, Target, columns, holder, target
-from kg.ladybug_store.columns import Rows, batches, identity_of, keys_of, stored
+from kg.ladybug_store.columns import Rows, batches, identity_of, keys_of, name_of, stored
 from kg.ladybug_store.engine import Writing, one_line
 from kg.ladybug_store.tables import (
     Ends,
@@ -41,6 +40,7 @@ def bulk_load(writing: Writing, table: str, rows: Rows) -> WriteCount:
     before = count(connection, kind)
     if before:
         raise StoreError(f"{table}: has {before} rows; a bulk load needs it empty, use upsert")
+    writing.bulk()
     ends = Ends(connection, kind) if isinstance(kind, EdgeTable) else None
     sent = 0
     for batch in batches(rows):
@@ -53,6 +53,7 @@ def bulk_load(writing: Writing, table: str, rows: Rows) -> WriteCount:
             raise StoreError(f"{table}: {one_line(e)}. Nothing was written") from e
         sent += ready.num_rows
     _compare(table, sent, count(connection, kind))
+    writing.rows[table] = sent
     return WriteCount(created=sent)
 
 
@@ -60,22 +61,20 @@ def upsert(writing: Writing, table: str, rows: Rows) -> WriteCount:
     kind = target(table)
     there = columns(writing.connection, holder(kind))
     written = WriteCount()
-    writing.checkpoint = False
+    merging: bool | None = None
     for group in _groups(kind, rows, there):
-        written += upsert_group(writing, kind, group)
+        if merging is None:
+            merging = group.num_rows * MERGE_BELOW < count(writing.connection, kind)
+        if not merging:
+            writing.bulk()
+        written += upsert_group(writing, kind, group, merging=merging)
     return written
 
 
-def upsert_group(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
+def upsert_group(writing: Writing, kind: Target, rows: pa.Table, *, merging: bool) -> WriteCount:
     """Rows in stored form; of those with one identity the last counts."""
-    connection = writing.connection
-    size = count(connection, kind)
     last = last_of_each(kind, rows)
-    if last.num_rows * MERGE_BELOW < size:
-        written = _by_merging(connection, kind, last, size)
-    else:
-        writing.checkpoint = True
-        written = _by_difference(connection, kind, last, size)
+    written = (_by_merging if merging else _by_difference)(writing, kind, last)
     return written + WriteCount(unchanged=rows.num_rows - last.num_rows)
 
 
@@ -97,11 +96,13 @@ def _groups(kind: Target, rows: Rows, there: Columns) -> Iterator[pa.Table]:
         yield pa.concat_tables(group)
 
 
-def _by_merging(connection: Any, kind: Target, rows: pa.Table, before: int) -> WriteCount:
+def _by_merging(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
+    connection = writing.connection
+    before = count(connection, kind)
     if merge(connection, kind, rows) != rows.num_rows:
         if isinstance(kind, EdgeTable):
             Ends(connection, kind).check(rows)
-        raise CountMismatch(f"{holder(kind)}: the engine took fewer rows than the {rows.num_rows}")
+        raise CountMismatch(f"{name_of(kind)}: the engine took fewer rows than the {rows.num_rows}")
     created = count(connection, kind) - before
     if created and isinstance(kind, EdgeTable) and kind.type.key:
         at = rows.column_names.index(kind.type.key)
@@ -117,8 +118,10 @@ def _by_merging(connection: Any, kind: Target, rows: pa.Table, before: int) -> W
     return WriteCount(created=created, updated=rows.num_rows - created)
 
 
-def _by_difference(connection: Any, kind: Target, rows: pa.Table, before: int) -> WriteCount:
+def _by_difference(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
     """What is new is copied, what is other is changed, what is the same is left alone."""
+    connection = writing.connection
+    before = count(connection, kind)
     identity, keys = identity_of(kind), keys_of(kind)
     names = [f"c{k}" for k in range(rows.num_columns)]
     ids = [f"c{rows.column_names.index(c)}" for c in identity]
@@ -141,8 +144,9 @@ def _by_difference(connection: Any, kind: Target, rows: pa.Table, before: int) -
             Ends(connection, kind).check(created)
         copy(connection, kind, created)
     if changed.num_rows:
-        _compare(holder(kind), changed.num_rows, merge(connection, kind, changed))
-    _compare(holder(kind), before + created.num_rows, count(connection, kind))
+        _compare(name_of(kind), changed.num_rows, merge(connection, kind, changed))
+    writing.rows[name_of(kind)] = before + created.num_rows
+    _compare(name_of(kind), writing.rows[name_of(kind)], count(connection, kind))
     return WriteCount(
         created=created.num_rows,
         updated=changed.num_rows,
@@ -152,7 +156,7 @@ def _by_difference(connection: Any, kind: Target, rows: pa.Table, before: int) -
 
 def _moved(kind: Target, event: str) -> StoreError:
     return StoreError(
-        f"{holder(kind)}: {short(event)} is known between other nodes; an event cannot move. "
+        f"{name_of(kind)}: {short(event)} is known between other nodes; an event cannot move. "
         "Nothing was written"
     )
 

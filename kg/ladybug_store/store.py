@@ -100,14 +100,12 @@ class LadybugStore:
             with self._reading() as connection:
                 return query.run(connection, text, found, params, timeout_s, max_rows)
         with self._writing() as writing:
-            writing.checkpoint = False
             return query.run(writing.connection, text, found, params, timeout_s, max_rows)
 
     def delete_users(self, user_ids: Sequence[str]) -> WriteCount:
         ids = list(dict.fromkeys(user_ids))
         node = NODE_BY_LABEL["User"]
         with self._writing() as writing:
-            writing.checkpoint = False
             before = count(writing.connection, node)
             if ids:
                 writing.connection.execute(

@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from kg.errors import CountMismatch
-from kg.ladybug_store.catalog import Target, holder, quoted
-from kg.ladybug_store.columns import identity_of, keys_of
+from kg.ladybug_store.catalog import Target, columns, holder, quoted
+from kg.ladybug_store.columns import identity_of, keys_of, with_nulls
 from kg.schema import DST, NODE_BY_LABEL, SRC, EdgeTable, NodeType
 
 COPY_ROWS = 200_000
@@ -57,12 +57,11 @@ def read(connection: Any, text: str) -> pa.Table:
         return result.get_as_arrow(READ_ROWS)
 
 
-def scan(connection: Any, target: Target, columns: Sequence[str], where: str = "") -> pa.Table:
+def scan(connection: Any, target: Target, names: Sequence[str], where: str = "") -> pa.Table:
     """Columns of a whole table in stored form, under their names."""
-    wanted = ", ".join(property_of(target, c) for c in columns)
-    return read(connection, f"MATCH {pattern(target)} {where} RETURN {wanted}").rename_columns(
-        list(columns)
-    )
+    wanted = ", ".join(property_of(target, n) for n in names)
+    found = read(connection, f"MATCH {pattern(target)} {where} RETURN {wanted}")
+    return found.rename_columns(list(names))
 
 
 def keys(connection: Any, label: str) -> pa.ChunkedArray:
@@ -78,13 +77,12 @@ def copy(connection: Any, target: Target, rows: pa.Table, edge_table: str | None
     if isinstance(target, EdgeTable):
         options = f" (from='{target.src}', to='{target.dst}')"
         given = given[2:]
-        if not given and (declared := target.type.properties):
-            # without a list of columns the engine expects all of them
-            first = declared[0]
-            given = [first.name]
-            rows = rows.append_column(first.name, pa.nulls(rows.num_rows, first.type.arrow))
-    columns = f"({', '.join(map(quoted, given))})" if given else ""
-    text = f"COPY {into}{columns} FROM $rows{options}"
+        if not given:  # without a list of columns the engine expects all of them
+            there = columns(connection, holder(target))
+            given = list(there)[:1]
+            rows = with_nulls(rows, given, there, on_edge=True)
+    names = f"({', '.join(map(quoted, given))})" if given else ""
+    text = f"COPY {into}{names} FROM $rows{options}"
     for at in range(0, rows.num_rows, COPY_ROWS):
         _run(connection, text, rows.slice(at, COPY_ROWS))
 
@@ -136,12 +134,18 @@ def _run(connection: Any, text: str, rows: pa.Table | None) -> Any:
 class Ends:
     """The nodes an edge table may join."""
 
-    def __init__(self, connection: Any, target: EdgeTable) -> None:
+    def __init__(
+        self, connection: Any, target: EdgeTable, without: pa.ChunkedArray | None = None
+    ) -> None:
+        """`without` are target nodes that are about to go."""
         self._target = target
         self._keys = {
             label: frame_of(pa.table({"key": keys(connection, label)}))
             for label in {target.src, target.dst}
         }
+        if without is not None and len(without):
+            going = frame_of(pa.table({"key": without}))
+            self._keys[target.dst] = self._keys[target.dst].join(going, on="key", how="anti")
 
     def check(self, rows: pa.Table) -> None:
         """Raises `CountMismatch` with how many rows miss an end, and one such key."""

@@ -1,0 +1,287 @@
+"""The embedded store's file: opened by several, written by one, killed at any moment."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kg.errors import ConfigError, NotFound, StoreError, StoreUnavailable
+from kg.store import GraphStore, open_store
+from tests.store.tables import (
+    COUNTS,
+    SHOP,
+    ReleaseTables,
+    interests,
+    release,
+    similar,
+    table,
+    users,
+)
+
+ROOT = Path(__file__).parents[2]
+MANY = [f"u{k}" for k in range(2000)]
+
+
+@pytest.fixture
+def path(tmp_path: Path, files: dict[str, Path]) -> Path:
+    """A closed store that holds the shop."""
+    return Path(shutil.copy(files["shop"], tmp_path / "kg.lbug"))
+
+
+def url(path: Path) -> str:
+    return f"ladybug://{path}"
+
+
+@contextmanager
+def child(code: str, path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process with `store` open to write, which has said `ready`."""
+    program = (
+        "import sys, os\n"
+        "from kg.store import open_store\n"
+        "from tests.store.test_ladybug_file import *\n"
+        f"store = open_store({url(path)!r})\n"
+        "print('ready', flush=True)\n"
+        f"{code}\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+def big_release(version: str) -> ReleaseTables:
+    """Two thousand users, each with an interest, a neighbour and a vector of this version."""
+    return release(
+        version,
+        users=users(MANY, version),
+        edges={
+            "INTERESTED_IN.Category": interests(
+                "Category", [(u, "desk", 0.5) for u in MANY], version
+            ),
+            "INTERESTED_IN.Item": interests("Item", [(u, "pen", 0.5) for u in MANY], version),
+            "SIMILAR_TO": similar([(u, "ada", 0.5) for u in MANY], version),
+        },
+    )
+
+
+def add_many(path: Path) -> None:
+    with open_store(url(path)) as store:
+        store.upsert("User", table("User", userId=MANY))
+        store.write_release(big_release("v0"))
+
+
+def versions(store: GraphStore) -> tuple[set[str], list[int]]:
+    """Versions that one look at the profiles and their edges finds, and how many rows of each."""
+    names = ["INTERESTED_IN.Category", "INTERESTED_IN.Item", "SIMILAR_TO"]
+    seen = store.export({"User": ["modelVersion"]}, {n: ["modelVersion"] for n in names})
+    columns = [seen.nodes["User"]["modelVersion"].drop_null()]
+    columns += [seen.edges[n]["modelVersion"] for n in names]
+    return {v for c in columns for v in c.unique().to_pylist()}, [len(c) for c in columns]
+
+
+def assert_whole(store: GraphStore) -> set[str]:
+    found, rows = versions(store)
+    assert (len(found), rows) == (1, [len(MANY)] * 4)
+    live = store.query("MATCH (r:ProfileRelease) WHERE r.status = 'live' RETURN r.version").rows
+    assert len(live) == 1
+    return found
+
+
+def test_a_relative_path_is_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ladybug://data/kg.lbug is below the folder one is in."""
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    open_store("ladybug://data/kg.lbug").close()
+    assert (tmp_path / "data" / "kg.lbug").exists()
+
+
+def test_a_url_without_a_path_is_refused() -> None:
+    """It says what a URL looks like."""
+    with pytest.raises(ConfigError, match="ladybug://PATH"):
+        open_store("ladybug://")
+
+
+def test_reading_what_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
+    """And makes no file."""
+    with pytest.raises(NotFound, match="kg load"):
+        open_store(url(tmp_path / "kg.lbug"), read_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_another_file_is_not_a_store(tmp_path: Path, *, read_only: bool) -> None:
+    """Nor is it changed."""
+    file = tmp_path / "notes.txt"
+    file.write_text("remember the milk\n" * 500)
+    with pytest.raises(StoreError, match="not a Ladybug database"):
+        open_store(url(file), read_only=read_only)
+    assert file.read_text().startswith("remember")
+
+
+def test_a_folder_is_not_a_store(tmp_path: Path) -> None:
+    """One line says so."""
+    with pytest.raises(StoreError, match="folder"):
+        open_store(url(tmp_path))
+
+
+def test_a_damaged_file_is_one_clear_line(path: Path) -> None:
+    """Half a store is an error, not a crash."""
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(StoreError) as error:
+        open_store(url(path))
+    assert "\n" not in str(error.value)
+
+
+def test_one_process_writes(path: Path) -> None:
+    """A second one is told who does, within seconds."""
+    with child("sys.stdin.readline()", path) as other:
+        with pytest.raises(StoreUnavailable, match=str(other.pid)):
+            open_store(url(path))
+        with open_store(url(path), read_only=True) as reader:
+            assert reader.counts() == COUNTS
+
+
+def test_a_reader_becomes_a_neighbour_of_a_writer(path: Path) -> None:
+    """In one process a handle to read and one to write share the file, in either order."""
+    with open_store(url(path), read_only=True) as reader:
+        with open_store(url(path)) as writer:
+            writer.delete_users(["ada"])
+            assert reader.counts()["User"] == 3
+        assert reader.counts()["User"] == 3
+
+
+def test_a_closed_writer_lets_others_write(path: Path) -> None:
+    """Even while this process goes on reading; and the reader sees what they write."""
+    with open_store(url(path), read_only=True) as reader:
+        with open_store(url(path)) as writer:
+            writer.delete_users(["ben"])
+        with child("store.delete_users(['ada']); store.close()", path) as other:
+            assert other.wait(30) == 0
+        assert reader.counts()["User"] == 2
+
+
+def test_two_names_of_one_file_are_one_store(path: Path) -> None:
+    """A link does not open it a second time."""
+    link = path.with_name("link.lbug")
+    link.symlink_to(path)
+    with open_store(url(path)) as first, open_store(url(link)) as second:
+        first.delete_users(["ada"])
+        assert second.counts()["User"] == 3
+
+
+def test_a_reader_sees_what_another_process_has_published(path: Path) -> None:
+    """A handle that was open all along reads the new pages, not what they have become.
+
+    (The engine by itself answers with wrong rows here.)"""
+    add_many(path)
+    publish = "[store.write_release(big_release(f'v{k}')) for k in (1, 2, 3)]; store.close()"
+    with open_store(url(path), read_only=True) as reader:
+        with child(publish, path) as other:
+            assert other.wait(60) == 0
+        assert assert_whole(reader) == {"v3"}
+
+
+def test_readers_see_the_old_release_or_the_new_one(path: Path) -> None:
+    """While another process publishes without a pause."""
+    add_many(path)
+    publish = "[store.write_release(big_release(f'v{k}')) for k in range(1, 9)]; store.close()"
+    with open_store(url(path), read_only=True) as reader, child(publish, path) as other:
+        seen = set()
+        while other.poll() is None:
+            seen |= assert_whole(reader)
+        assert assert_whole(reader) == {"v8"}
+        assert len(seen) > 1
+
+
+def test_threads_see_the_old_release_or_the_new_one(path: Path) -> None:
+    """While this process publishes."""
+    add_many(path)
+    problems: list[str] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with open_store(url(path), read_only=True) as reader:
+            while not done.is_set():
+                found, rows = versions(reader)
+                if (len(found), rows) != (1, [len(MANY)] * 4):
+                    problems.append(f"{found} {rows}")
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    with open_store(url(path)) as writer:
+        for t in threads:
+            t.start()
+        for k in range(1, 6):
+            writer.write_release(big_release(f"v{k}"))
+        done.set()
+        for t in threads:
+            t.join()
+        assert problems == []
+        assert assert_whole(writer) == {"v5"}
+
+
+def test_a_load_that_is_killed_leaves_nothing(path: Path) -> None:
+    """Killed between two batches of a load of 20,000 events: none is there."""
+    batches = (
+        "def batches():\n"
+        "    for k in range(4):\n"
+        "        if k == 3: os._exit(9)\n"
+        "        yield table('VIEWED', src=['ada'] * 5000, dst=['pen'] * 5000,\n"
+        "                    eventId=[f'{k}-{i}' for i in range(5000)])\n"
+        "store.bulk_load('VIEWED', batches())\n"
+    )
+    with child(batches, path) as other:
+        assert other.wait(60) == 9
+    with open_store(url(path)) as again:
+        assert again.counts() == COUNTS
+        assert again.bulk_load("VIEWED", table("VIEWED", src=["ada"], dst=["pen"], eventId=["1"]))
+
+
+def test_a_publish_that_is_killed_is_whole_or_absent(path: Path) -> None:
+    """A writer that publishes without end is killed at some moment, six times; whoever opens the
+    file next, to read or to write, finds one release."""
+    add_many(path)
+    moment = random.Random(5)
+    for k in range(6):
+        endless = (
+            "import itertools\n"
+            f"for k in itertools.count(): store.write_release(big_release(f'{k}-{{k}}'))"
+        )
+        with child(endless, path) as other:
+            time.sleep(moment.uniform(0.05, 0.6))
+            os.kill(other.pid, signal.SIGKILL)
+            other.wait()
+        with open_store(url(path), read_only=bool(k % 2)) as again:
+            assert_whole(again)
+
+
+def test_a_closed_store_is_one_file(path: Path) -> None:
+    """Nothing is left in the engine's log: the file alone can be copied. The locks are empty."""
+    with open_store(url(path)) as store:
+        store.upsert("User", SHOP["User"].slice(0, 1))
+    sizes = {p.name: p.stat().st_size for p in path.parent.iterdir() if p != path}
+    assert sizes.keys() == {"kg.lbug.lock", "kg.lbug.gate"}
+    assert max(sizes.values()) <= 8
