@@ -26,7 +26,8 @@ class FileReport(BaseModel):
 
     file: str
     holds: str
-    """What its rows are: "ratings", "reviews", "items", "friends", …"""
+    """What its rows are: "ratings", "reviews", "items", "friends", …; "not read" for a file in the
+    folder that the source does not know."""
     rows: int
     written: int
     merged: int
@@ -38,8 +39,9 @@ class LoadReport(BaseModel):
     source: str
     files: list[FileReport]
     findings: dict[str, int] = {}
-    """Rows in which a check found something, by check; a row may be in several
-    ("rating off the scale", "exact duplicate", "no customer", "cancellation", "outlier price")."""
+    """Rows in which a check found something, rejected or not; a row may be in several ("rating off
+    the scale 1 to 5", "exact duplicate", "no user", "cancellation", "outlier price"). The one that
+    counts something else is "keys with several rows": keys."""
     reject_reasons: dict[str, int] = {}
     tables: dict[str, int] = {}
     """Rows staged by table."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 import tomllib
 from datetime import datetime
@@ -182,6 +181,11 @@ class Lookup(_Model):
     key: str
     value: str
 
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        _encoding(self.encoding)
+        return self
+
 
 class Source(_Model):
     """One kind of file: how it is read, and what a row of it means."""
@@ -194,7 +198,8 @@ class Source(_Model):
     quote: str = Field(default='"', max_length=1)
     columns: list[str] | None = None
     """Names for a file without a header."""
-    encoding: str = "utf-8"
+    encoding: Annotated[list[str], BeforeValidator(_columns), Field(min_length=1)] = ["utf-8"]
+    """Of several the first that the whole file is text in, else the last."""
     decimal: Literal[".", ","] = "."
     missing: list[str] = []
     """Cells that say nothing, beside the empty one."""
@@ -208,10 +213,8 @@ class Source(_Model):
     def _means_something(self) -> Self:
         if not self.nodes and not self.edges:
             raise ValueError("says nothing: give it [[files.nodes]] or [[files.edges]]")
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            raise ValueError(f"encoding {self.encoding!r} is not known") from None
+        for encoding in self.encoding:
+            _encoding(encoding)
         if not self.nodes and all(e.many or e.dst.path for e in self.edges):
             raise ValueError("a row that only makes several edges needs [[files.nodes]] as well")
         return self
@@ -258,6 +261,13 @@ def _regex(pattern: str) -> None:
         pl.Series(["a"]).str.contains(pattern)
     except pl.exceptions.ComputeError as e:
         raise ValueError(f"{pattern!r} is not a regular expression ({e})") from None
+
+
+def _encoding(name: str) -> None:
+    try:
+        "".encode(name)
+    except LookupError:
+        raise ValueError(f"encoding {name!r} is not known") from None
 
 
 def _zone(name: str) -> None:

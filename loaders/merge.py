@@ -10,7 +10,7 @@ import polars as pl
 from loaders.spill import FILE, NO_FILE, OK, ROW
 
 EXACT = "exact duplicate"
-"""Rows that repeat another row cell by cell."""
+"""Rows that repeat another row in every cell that is read."""
 SAME_KEY = "key duplicate"
 """Further rows with the key of another row, and something else in them."""
 SEVERAL = "keys with several rows"

@@ -12,6 +12,7 @@ from loaders.expressions import Columns, rows_of
 from loaders.files import estimated_size, find_files, plain_name
 from loaders.interface import Progress
 from loaders.jsonl import JsonLines
+from loaders.lines import utf8_lines
 from loaders.mapping import Cell, Condition, Lookup, Source, read_mapping
 from loaders.mapping import Mapping as ShopMapping
 from loaders.parquet import Parquet
@@ -120,10 +121,16 @@ def _reader(path: Path, source: Source, progress: Progress | None) -> Reader:
         source.delimiter,
         source.quote or None,
         source.columns,
-        source.encoding,
+        _encoding(path, source.encoding),
         source.missing,
         progress=progress,
     )
+
+
+def _encoding(path: Path, candidates: Sequence[str]) -> str:
+    *tried, last = candidates
+    fitting = (e for e in tried if not any(c.damaged for c in utf8_lines(path, e)))
+    return next(fitting, last)
 
 
 def _reads(source: Source, place: int) -> Iterator[tuple[Location, Cell | Condition]]:

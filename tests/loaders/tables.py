@@ -21,9 +21,7 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     return folder
 
 
-def staged(
-    tmp_path: Path, source: str, files: Mapping[str, str | bytes], **given: Any
-) -> Staged:
+def staged(tmp_path: Path, source: str, files: Mapping[str, str | bytes], **given: Any) -> Staged:
     """The files staged as `source`; a mapping comes as the file `shop.toml`."""
     folder = write(tmp_path / "in", files)
     if "shop.toml" in files:

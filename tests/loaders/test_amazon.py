@@ -97,7 +97,9 @@ def test_a_2018_path_ends_where_features_begin(tmp_path: Path) -> None:
     """Sentences and mark-up are not categories, and a name that repeats is one level."""
     path = ["Gift Cards", "Gift Cards", "Boxes", "Ships for free.", "More"]
     broken = ["Gift Cards", "</span></span>", "More"]
-    files = {"meta.json": lines({"asin": "I1", "category": path}, {"asin": "I2", "category": broken})}
+    files = {
+        "meta.json": lines({"asin": "I1", "category": path}, {"asin": "I2", "category": broken})
+    }
     done = staged(tmp_path, "amazon", files)
     assert column(done, "IN_CATEGORY", "dst") == ["Gift Cards", "Gift Cards > Boxes"]
 
@@ -117,7 +119,9 @@ def test_without_a_path_the_main_category_stands_in(tmp_path: Path) -> None:
 def test_a_price_is_read_from_text_or_number(
     tmp_path: Path, price: object, wanted: float | None
 ) -> None:
-    done = staged(tmp_path, "amazon", {"m.json": lines({"asin": "I", "title": "T", "price": price})})
+    done = staged(
+        tmp_path, "amazon", {"m.json": lines({"asin": "I", "title": "T", "price": price})}
+    )
     assert column(done, "Item", "price") == [wanted]
 
 
@@ -131,7 +135,10 @@ def test_a_price_that_cannot_be_is_found_and_the_item_stays(tmp_path: Path) -> N
 
 def test_reviews_and_metadata_meet(tmp_path: Path) -> None:
     """An item that is only reviewed has its key alone; a described one has its title."""
-    files = {"r.json": lines(OLD, OLD | {"asin": "I2"}), "m.json": lines({"asin": "I1", "title": "T"})}
+    files = {
+        "r.json": lines(OLD, OLD | {"asin": "I2"}),
+        "m.json": lines({"asin": "I1", "title": "T"}),
+    }
     done = staged(tmp_path, "amazon", files)
     titles = {row["itemId"]: row.get("title") for row in rows(done, "Item")}
     assert titles == {"I1": "T", "I2": None}

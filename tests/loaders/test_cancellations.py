@@ -10,9 +10,7 @@ Line = tuple[str, str, str, int | None, float, float]
 """user, item, event, time, pieces, price."""
 
 
-def matched(
-    purchases: list[Line], returns: list[Line]
-) -> tuple[dict[str, str], dict[str, float]]:
+def matched(purchases: list[Line], returns: list[Line]) -> tuple[dict[str, str], dict[str, float]]:
     """Return → purchase; purchase → pieces taken back."""
     types = dict(zip(COLUMNS, [pl.String] * 3 + [pl.Int64, pl.Float64, pl.Float64], strict=True))
     found = match(

@@ -16,9 +16,11 @@ CELL = pl.col("cell")
 
 
 def parsed(value: Value, *cells: str | None) -> list[object]:
-    return pl.DataFrame({"cell": cells}, schema={"cell": pl.String}).select(value.parsed)[
-        :, 0
-    ].to_list()
+    return (
+        pl.DataFrame({"cell": cells}, schema={"cell": pl.String})
+        .select(value.parsed)[:, 0]
+        .to_list()
+    )
 
 
 def at(*parts: int) -> int:
@@ -32,7 +34,13 @@ def test_whole_numbers_are_exact_beyond_what_a_double_holds() -> None:
 
 
 def test_a_number_that_is_not_finite_is_none() -> None:
-    assert parsed(number(CELL), "1e3", "nan", "inf", " 2 ", "1,5") == [1000.0, None, None, 2.0, None]
+    assert parsed(number(CELL), "1e3", "nan", "inf", " 2 ", "1,5") == [
+        1000.0,
+        None,
+        None,
+        2.0,
+        None,
+    ]
 
 
 def test_truth_is_said_in_several_ways() -> None:

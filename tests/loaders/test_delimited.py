@@ -30,9 +30,7 @@ def test_a_row_has_the_line_its_record_starts_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 1000])
-def test_chunks_do_not_show(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
-) -> None:
+def test_chunks_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     """However the bytes are cut into chunks, rows, lines and broken rows are the same."""
     monkeypatch.setattr(loaders.files, "CHUNK", chunk)
     data = b'a,b\n"1\n1",2\n3\n"4\n","\n5"\n\n6,"7"\n8,9,10\n'

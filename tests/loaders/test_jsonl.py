@@ -50,7 +50,7 @@ def test_a_bad_line_is_broken_and_the_others_are_read(
 
 def test_python_literals_are_read(tmp_path: Path) -> None:
     """The 2014 Amazon metadata are dicts as Python prints them, quotes inside and all."""
-    line = repr({"a": "it's \"x\"", "b": [["A"], ["B"]], "c": 1.5, "d": True})
+    line = repr({"a": 'it\'s "x"', "b": [["A"], ["B"]], "c": 1.5, "d": True})
     frame, broken = read(tmp_path / "a.json", f"{line}\n{{'a': 1\n{{'a': u'y'}}\n")
     assert frame.rows() == [
         ("it's \"x\"", '[["A"], ["B"]]', "1.5", "true", 1, 1), ("y", None, None, None, 3, 1),

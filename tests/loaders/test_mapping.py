@@ -166,7 +166,9 @@ def test_cells_are_joined_looked_up_prefixed_and_split(tmp_path: Path) -> None:
     files = {
         "shop.toml": CELLS,
         "codes.csv": "code,word\n1,one\n2,two\n",
-        "things.tsv": "user\tcode\ty\tm\ttags\tvip\n7\t2\t2020\t05\ta| b\tyes\n8\t3\t-\t1\t\tmaybe\n",
+        "things.tsv": "user\tcode\ty\tm\ttags\tvip\n"
+        "7\t2\t2020\t05\ta| b\tyes\n"
+        "8\t3\t-\t1\t\tmaybe\n",
     }
     done = staged(tmp_path, "tabular", files)
     assert rows(done, "User") == [

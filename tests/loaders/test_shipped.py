@@ -78,7 +78,7 @@ def test_online_retail_in_its_other_editions(tmp_path: Path) -> None:
 
 
 LASTFM = {
-    "artists.dat": "id\tname\turl\tpictureURL\n1\tMALICE \"M\"\thttp://x\thttp://y\n",
+    "artists.dat": 'id\tname\turl\tpictureURL\n1\tMALICE "M"\thttp://x\thttp://y\n',
     "tags.dat": "tagID\ttagValue\n7\tchanson fran\xe7aise\n8\tmetal\n".encode("latin-1"),
     "user_artists.dat": "userID\tartistID\tweight\n2\t1\t13883\n3\t9\t5\n",
     "user_taggedartists.dat": "userID\tartistID\ttagID\tday\tmonth\tyear\n"
@@ -130,10 +130,14 @@ def test_movielens_with_two_colons(tmp_path: Path) -> None:
     done = staged(tmp_path, "movielens", MOVIES)
     assert column(done, "Item", "title") == ["Amélie (2001)", "X (1990)"]
     assert column(done, "IN_CATEGORY", "dst") == ["Comedy", "Romance"]
-    assert rows(done, "User") == [
-        {"userId": "1", "gender": "F", "age": 25, "occupation": "10"}
-    ]
+    assert rows(done, "User") == [{"userId": "1", "gender": "F", "age": 25, "occupation": "10"}]
     assert column(done, "RATED", "weight") == [0.111111, 1.0]
+
+
+def test_movielens_in_utf8(tmp_path: Path) -> None:
+    """The 10M edition has the 1M edition's layout and another encoding."""
+    files = {"movies.dat": "2::Amélie (2001)::Comedy\n"}
+    assert column(staged(tmp_path, "movielens", files), "Item", "title") == ["Amélie (2001)"]
 
 
 def test_movielens_as_csv(tmp_path: Path) -> None:
