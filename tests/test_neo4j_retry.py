@@ -13,10 +13,11 @@ import pytest
 from neo4j.exceptions import TransientError
 
 from kg.errors import StoreError
-from kg.neo4j_store import Neo4jStore, connection
+from kg.neo4j_store import Neo4jStore, connection, ddl
 from kg.neo4j_store.connection import run
 from kg.neo4j_store.errors import translated, worth_another_try
 from kg.store import WriteCount
+from tests.neo4j_server.wipe import wipe
 from tests.store.tables import edge_rows, node_rows, table
 
 
@@ -116,6 +117,15 @@ def test_writers_of_crossing_edges_both_arrive(store: Neo4jStore) -> None:
 
     together(*(lambda w=w: load(w) for w in range(4)))
     assert len({r[2] for r in edge_rows(store, "VIEWED", "eventId")}) == 4 * len(pairs)
+
+
+def test_two_may_make_the_schema_at_once(neo4j_url: str) -> None:
+    """Whoever is second finds it made."""
+    wipe(neo4j_url, schema=True)
+    with Neo4jStore.open(neo4j_url) as one, Neo4jStore.open(neo4j_url) as other:
+        together(one.ensure_schema, other.ensure_schema)
+        made = one.query("SHOW CONSTRAINTS YIELD name RETURN count(*) AS n").rows[0][0]
+    assert made == len(ddl._constraints())
 
 
 def test_too_large_a_transaction_is_not_tried_again() -> None:

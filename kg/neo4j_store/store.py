@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pyarrow as pa
 
@@ -18,13 +18,13 @@ from kg.neo4j_store.release import write_release
 from kg.neo4j_store.replace import replace_edges
 from kg.neo4j_store.write import bulk_load, delete_users, upsert
 from kg.schema import EDGE_TABLES, NODE_BY_LABEL
-from kg.store import QueryResult, ReleaseTables, Snapshot, WriteCount
+from kg.store import GraphStore, QueryResult, ReleaseTables, Snapshot, WriteCount
 
 
 class Neo4jStore:
     """Docstrings of the methods: `kg.store.GraphStore`."""
 
-    dialect: Literal["neo4j"] = "neo4j"
+    dialect: Literal["ladybug", "neo4j"] = "neo4j"
 
     def __init__(self, server: Server, *, read_only: bool) -> None:
         self.url = server.url
@@ -126,3 +126,7 @@ class Neo4jStore:
         if self._read_only:
             raise WriteRefused(f"{self.url} was opened to read only")
         return server
+
+
+if TYPE_CHECKING:
+    _fits: type[GraphStore] = Neo4jStore

@@ -124,7 +124,8 @@ def _missing(server: Server, label: str, keys: pa.ChunkedArray) -> list[str]:
 
 def create(tx: neo4j.ManagedTransaction, kind: NodeKind | EdgeKind, rows: pa.Table) -> int:
     """New nodes or edges; as many as rows, or CountMismatch."""
-    rows = _in_key_order(kind, rows)
+    # a loader sends every declared column, and a null is what a new node has anyway
+    rows = _in_key_order(kind, rows.select([c for c in rows.column_names if _has_any(rows[c])]))
     made = 0
     for piece in pieces(rows):
         if isinstance(kind, NodeKind):
@@ -151,6 +152,10 @@ def merge(tx: neo4j.ManagedTransaction, kind: NodeKind | EdgeKind, rows: pa.Tabl
             expect(kind, result.single(strict=True)["n"], piece.num_rows)
             created += result.consume().counters.relationships_created
     return created
+
+
+def _has_any(column: pa.ChunkedArray) -> bool:
+    return bool(column.null_count == 0 or column.null_count < len(column))
 
 
 def update(tx: neo4j.ManagedTransaction, kind: NodeKind, rows: pa.Table) -> None:
