@@ -79,7 +79,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
 
 def rendered(text: str) -> str:
     """The text with every section made anew."""
-    section = re.compile(r"<!-- (\w+) -->\n.*?<!-- /\1 -->", re.DOTALL)
+    section = re.compile(rf"<!-- ({'|'.join(SECTIONS)}) -->\n.*?<!-- /\1 -->", re.DOTALL)
     return section.sub(lambda m: f"<!-- {m[1]} -->\n{SECTIONS[m[1]]()}\n<!-- /{m[1]} -->", text)
 
 
