@@ -133,13 +133,18 @@ def _edge(edge: Edge, columns: Columns) -> EdgeRows:
         columns.cell(edge.src),
         columns.elements(edge.dst) if edge.many else columns.cell(edge.dst),
         {name: columns.value(name, cell, declared) for name, cell in edge.set.items()},
-        (key[0] if len(key) == 1 else composite(key)) if key else None,
+        _event_id(key, edge) if key else None,
         edge.scale,
         columns.holds(edge.when) if edge.when else None,
         tuple(columns.check(r) for r in edge.reject),
         edge.count,
         edge.many,
     )
+
+
+def _event_id(key: list[pl.Expr], edge: Edge) -> pl.Expr:
+    """The source's own id as it is; where a row makes several events each adds its end to it."""
+    return key[0] if len(key) == 1 and not edge.many else composite(key)
 
 
 def _path(edge: Edge, columns: Columns) -> PathRows:

@@ -12,7 +12,7 @@ import polars as pl
 
 from kg.schema import DST, EDGE_TABLES, NODE_BY_LABEL, SRC
 from loaders import checks
-from loaders.cells import key
+from loaders.cells import composite, key
 from loaders.merge import last_known
 from loaders.plan import (
     BROKEN,
@@ -157,6 +157,9 @@ def _evaluated(frame: pl.DataFrame, edge: EdgeRows) -> pl.DataFrame:
     evaluated = frame.select(expr.alias(name) for name, expr in columns.items())
     if edge.many:
         evaluated = evaluated.explode(DST).with_columns(key(pl.col(DST)))
+        if edge.event_id is not None:
+            each = pl.concat_str("eventId", composite([pl.col(DST)]), separator="|")
+            evaluated = evaluated.with_columns(each.alias("eventId"))
     return evaluated
 
 

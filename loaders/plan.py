@@ -81,7 +81,7 @@ class EdgeRows:
     count: str | None = None
     """The property that says how many rows stand behind the edge."""
     many: bool = False
-    """`dst` is a list: an edge to each of its elements."""
+    """`dst` is a list: an edge to each of its elements, whose id is `event_id|element`."""
 
 
 @dataclass(frozen=True, eq=False)

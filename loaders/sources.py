@@ -16,6 +16,7 @@ SOURCES: dict[str, str] = {
     "online_retail": "loaders.tabular:plan_files",
     "lastfm_hetrec": "loaders.tabular:plan_files",
     "yelp_hin": "loaders.tabular:plan_files",
+    "lightgcn": "loaders.tabular:plan_files",
 }
 """Source → import string. A source of `loaders.tabular` other than `tabular` itself has its mapping
 in `loaders/mappings/<name>.toml`."""

@@ -176,7 +176,7 @@ def test_cells_are_joined_looked_up_prefixed_and_split(tmp_path: Path) -> None:
          "vip": True},
         {"userId": "u:8", "code": None, "born": None, "kind": "buyer", "tags": None, "vip": None},
     ]  # fmt: skip
-    assert column(done, "Item", "itemId") == ["t:a", "t:b"]
+    assert column(done, "VIEWED", "dst") == ["t:a", "t:b"]
     assert done.report.findings["vip is not true or false"] == 1
 
 

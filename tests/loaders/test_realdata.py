@@ -143,3 +143,9 @@ def test_yelp_reviews_as_a_table(real: Stage, tmp_path: Path) -> None:
     done = real("yelp", "yelp_reviews_10k")
     assert accounts(done) == {"reviews": (10_000, 10_000, 0, 0)}
     assert loads(done, tmp_path)
+
+
+def test_gowalla(real: Stage) -> None:
+    """810,128 pairs to train on and 217,242 to test on, none in both."""
+    done = real("lightgcn", "gowalla")
+    assert done.report.tables == {"User": 29_858, "Item": 40_981, "VIEWED": 1_027_370}

@@ -153,3 +153,12 @@ def test_movielens_as_csv(tmp_path: Path) -> None:
     assert column(done, "Item", "title") == ["American President, The (1995)"]
     assert [r["reason"] for r in rejects(done)] == ["no tag"]
     assert [f.holds for f in done.report.files][-1] == "not read"
+
+
+def test_lightgcn(tmp_path: Path) -> None:
+    """A line makes an event with each of its items; a user without items is a user."""
+    files = {"train.txt": "0 5 7\n1 5\n2\n", "test.txt": "1 5 9\n"}
+    done = staged(tmp_path, "lightgcn", files)
+    assert column(done, "VIEWED", "eventId") == ["0|5", "0|7", "1|5", "1|9"]
+    assert column(done, "User", "userId") == ["0", "1", "2"]
+    assert [(f.rows, f.written, f.merged) for f in done.report.files] == [(1, 0, 1), (3, 3, 0)]
