@@ -51,20 +51,23 @@ def is_announced(path: Path) -> bool:
     return _announcement(path).exists()
 
 
-def recover(path: Path, open_to_write: Callable[[], Any]) -> None:
-    """Under the exclusive lock, with no database open. Can be killed and done again."""
+def recover(path: Path, open_to_write: Callable[[], Any]) -> bool:
+    """Under the exclusive lock, with no database open. Returns whether the commit was finished;
+    otherwise it is undone. Can be killed and done again."""
     try:
         rows = json.loads(_announcement(path).read_bytes())
         found = _beside(path, ".undo")
         if not found.exists():
             _copy(path, found)
-        if not _is_complete(open_to_write, rows):
+        complete = _is_complete(open_to_write, rows)
+        if not complete:
             for name in _OF_THE_ENGINE:
                 _beside(path, name).unlink(missing_ok=True)
             found.replace(path)
             _sync(path.parent)
         found.unlink(missing_ok=True)
         withdraw(path)
+        return complete
     except OSError as e:
         raise StoreError(
             f"{path}: a write was cut off, and undoing it failed: {e.strerror}; make room for "

@@ -117,11 +117,16 @@ class Engine:
         try:
             connection.execute("COMMIT")
             connection.execute("CHECKPOINT")
-        except BaseException:
+        except BaseException as e:
             connection.close()
             self._close_database()
-            self._database = self._open(read_only=False)  # which finishes it or undoes it
-            raise
+            done = crash.recover(self.path, lambda: self._open_file(read_only=False))
+            self._database = self._open_file(read_only=False)
+            if not isinstance(e, RuntimeError):
+                raise
+            if not done:  # the engine would say that it was committed
+                said = one_line(e).split("will be recovered on restart:")[-1].strip()
+                raise StoreError(f"{self.path}: nothing was written: {said}") from e
         crash.withdraw(self.path)
 
     def open_to_write(self) -> None:
@@ -156,12 +161,12 @@ class Engine:
             self._recover()
 
     def _current(self, changes: int) -> Any:
-        """The database as committed now. Whoever still used an older one held the lock under which
-        it could not become older."""
+        """The database as committed now. Nobody else is using an older one: it became older under
+        the exclusive lock."""
         with self._opening:
             if self._writable:
                 return self._database
-            now = (changes, _stamp(self.path), _stamp(crash.log_of(self.path)))
+            now = (changes, self.path.stat().st_ino)
             if self._database is None or self._seen != now:
                 self._close_database()
                 self._database = self._open(read_only=True)
@@ -170,20 +175,20 @@ class Engine:
 
     def _recover(self) -> None:
         """A writer died in a commit: opening to write finishes or undoes it."""
-        try:
-            with self._lock.exclusive():
+        with self._lock.exclusive():
+            try:
                 self._open(read_only=False).close()
-        except StoreUnavailable:  # a writer is alive after all, and does it
-            time.sleep(0.1)
+            except StoreUnavailable:  # a writer is alive after all, and does it
+                time.sleep(0.1)
 
     def _open(self, *, read_only: bool) -> Any:
         if crash.is_announced(self.path):
             if read_only:
                 raise _Unfinished(f"{self.path}: a write was cut off and cannot be finished")
-            crash.recover(self.path, lambda: self._database_file(read_only=False))
-        return self._database_file(read_only=read_only)
+            crash.recover(self.path, lambda: self._open_file(read_only=False))
+        return self._open_file(read_only=read_only)
 
-    def _database_file(self, *, read_only: bool) -> Any:
+    def _open_file(self, *, read_only: bool) -> Any:
         try:
             return ladybug.Database(
                 self.path,
@@ -220,14 +225,6 @@ def _roll_back(connection: Any) -> None:
     except RuntimeError as e:
         if not any(said in str(e) for said in ("No active transaction", "closed")):
             raise  # otherwise the error that brought us here has ended it already
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        s = path.stat()
-    except FileNotFoundError:
-        return None
-    return s.st_ino, s.st_size, s.st_mtime_ns
 
 
 _engines: dict[Path, Engine] = {}

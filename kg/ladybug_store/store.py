@@ -158,3 +158,5 @@ class LadybugStore:
             yield
         except RuntimeError as e:
             raise StoreError(f"{self.url}: {one_line(e)}") from e
+        except OSError as e:
+            raise StoreUnavailable(f"{self.url}: {e.strerror}") from e

@@ -23,6 +23,7 @@ from tests.store.tables import (
     SHOP,
     ReleaseTables,
     interests,
+    node,
     release,
     similar,
     table,
@@ -276,6 +277,65 @@ def test_a_publish_that_is_killed_is_whole_or_absent(path: Path) -> None:
             other.wait()
         with open_store(url(path), read_only=bool(k % 2)) as again:
             assert_whole(again)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_publish_killed_in_its_commit_is_undone(path: Path, *, read_only: bool) -> None:
+    """Killed as soon as the commit is announced: whoever comes next reads the release before.
+
+    (The engine by itself replays the new profiles, and edge tables without a row.)"""
+    add_many(path)
+    bulk = path.with_name("kg.lbug.bulk")
+    with child("store.write_release(big_release('v1'))", path) as other:
+        while not bulk.exists():
+            assert other.poll() is None
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait()
+    assert bulk.exists()
+    with open_store(url(path), read_only=read_only) as again:
+        assert assert_whole(again) == {"v0"}
+    assert not bulk.exists()
+
+
+def test_a_small_write_survives_the_undoing_of_a_large_one(path: Path) -> None:
+    """What was committed before the publish that was killed is still there."""
+    add_many(path)
+    code = (
+        "store.upsert('User', table('User', userId=['eve'], createdAt=[7]))\n"
+        "store.write_release(big_release('v1'))"
+    )
+    with child(code, path) as other:
+        while not path.with_name("kg.lbug.bulk").exists():
+            assert other.poll() is None
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait()
+    with open_store(url(path)) as again:
+        assert node(again, "User", "eve", "createdAt") == (7,)
+        assert assert_whole(again) == {"v0"}
+
+
+def test_a_full_disk_undoes_the_write(path: Path) -> None:
+    """No room for the file to grow: an error, and the store is as before, in the same process."""
+    add_many(path)
+    code = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"room = os.path.getsize({str(path)!r}) + 100_000\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))\n"
+        "try:\n"
+        "    store.write_release(big_release('v1'))\n"
+        "except StoreError as e:\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)\n"
+        "    print(assert_whole(store), type(e).__name__, flush=True)\n"
+        "    store.write_release(big_release('v2'))\n"
+        "    store.close()\n"
+    )
+    with child(code, path) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "{'v0'} StoreError\n"
+        assert other.wait(60) == 0
+    with open_store(url(path)) as again:
+        assert assert_whole(again) == {"v2"}
 
 
 def test_a_closed_store_is_one_file(path: Path) -> None:
