@@ -65,19 +65,26 @@ def category_interests(look: Look, fitted: Fitted, *, seed: int) -> pa.Table:
 
 def _of_categories(look: Look, found: Interests, calibration: Calibration) -> Evidence:
     """Evidence in logits of the calibrated score: of the vectors' part, of the user's own events in
-    the category, and of friends'."""
+    the category, and of friends'. Where nothing has a positive part, an observed interest still
+    stands on the user's own events, equally but for their age."""
     past, user, category = look.past, found.user, found.target
-    more = own_parts(
-        look.own,
-        user,
-        category,
-        history_lift(past, user, category, calibration),
-        look.categories.members,
-    ) + friend_parts(past, look.graph, look.window.seen, look.sources, user, category, calibration)
-    weight = np.full(len(found), calibration.weight("affinity"), np.float32)
-    return evidence_of(
-        look.sources, user, category, past.centre, weight=weight, more=more.in_order()
+    lift = history_lift(past, user, category, calibration)
+    friends = friend_parts(
+        past, look.graph, look.window.seen, look.sources, user, category, calibration
     )
+
+    def of(weight: Floats, lift: Floats) -> Evidence:
+        more = own_parts(look.own, user, category, lift, look.categories.members) + friends
+        return evidence_of(
+            look.sources, user, category, past.centre, weight=weight, more=more.in_order()
+        )
+
+    weight = np.full(len(found), calibration.weight("affinity"), np.float32)
+    evidence = of(weight, lift)
+    bare = found.observed & (evidence.count == 0)
+    if not bare.any():
+        return evidence
+    return of(np.where(bare, 0, weight), np.where(bare, 1, lift))
 
 
 def item_interests(look: Look, fitted: Fitted) -> pa.Table:

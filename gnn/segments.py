@@ -39,7 +39,7 @@ def segments_of(user: Floats, share: sp.csr_array, categories: Categories, seed:
     of_user = np.full(len(user), None, object)
     if not len(rows):
         return Segments(of_user, [], {})
-    unit = unit_rows(user[rows])
+    unit = unit_rows(user[rows] - user[rows].mean(axis=0))  # what all share tells none apart
     group, silhouette = _best_groups(unit, seed)
     order = np.argsort(-np.bincount(group), kind="stable")
     number = np.empty_like(order)

@@ -106,6 +106,23 @@ def test_an_interest_that_nothing_may_be_cited_for_is_left_out():
     assert first["rank"].to_pylist() == list(range(1, first.num_rows + 1))
 
 
+def test_an_observed_interest_always_stands_on_its_events():
+    """Where the calibration takes nothing from vectors, history and friends, the user's own events
+    in the category are cited, and no interest is inferred."""
+    nothing = (0.0,) * len(FITTED.interest.features)
+    deaf = FITTED.interest.model_copy(update={"coefficient": nothing})
+    found = profile_graph(
+        MODEL, replace(FITTED, interest=deaf), GRAPH, None, version="v1", as_of=SHOP.end, seed=0
+    ).edges["INTERESTED_IN.Category"]
+    bought = GRAPH.behaviour["PURCHASED"]
+    item = dict(zip(bought["eventId"].to_pylist(), bought["dst"].to_pylist(), strict=True))
+    leaves = [r for r in found.to_pylist() if int(r["dst"][1:]) < 6]
+    cited = [(e, int(r["dst"][1:])) for r in leaves for e in r["topEvidence"]]
+    assert set(found["basis"].to_pylist()) == {"observed"}
+    assert all(r["topEvidence"] for r in leaves)
+    assert all(item[e.removeprefix("PURCHASED:")] // 8 == leaf for e, leaf in cited)
+
+
 def test_shares_are_shares():
     """Between 0 and 1, and above 0 where something is cited."""
     for r in rows("INTERESTED_IN.Category"):
