@@ -39,11 +39,3 @@ def popularity(
 def own_history(before: Events) -> sp.csr_matrix:
     """[U, I] positive events of the pair: buy again what was bought most often."""
     return before.matrix(np.ones(len(before), np.float32))
-
-
-def tie_break(scores: NDArray[np.float32], popular: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The scores with equal ones in order of popularity: adds less than the least difference."""
-    rank = np.empty(len(popular), np.float32)
-    rank[np.argsort(popular, kind="stable")] = np.arange(len(popular), dtype=np.float32)
-    size = np.abs(scores).max(1, keepdims=True)
-    return np.asarray(scores + rank / max(len(rank), 1) * (1e-6 * size + 1e-30), np.float32)

@@ -26,6 +26,26 @@ class TrainConfig(BaseModel):
     """Epochs without a better validation figure before training stops."""
     refit: bool = True
     """Train again, for the epochs found, on all events before serving."""
+    learning_rate: float = Field(0.01, gt=0)
+    """Of Adam."""
+    batch: int = Field(512, ge=1)
+    """Users a step."""
+    negatives: int = Field(2000, ge=1)
+    """Items drawn beside the batch's own; all items where there are at most twice as many."""
+    history: int = Field(500, ge=1)
+    """Latest events of a user that a training step reads; serving reads all."""
+    snapshots: int = Field(8, ge=1)
+    """Moments at which training knows popularity, friends and reviews of items; a target is
+    predicted from the last one before it."""
+    temperature: float = Field(0.12, gt=0)
+    """Divides the cosine of user and item."""
+    id_dropout: float = Field(0.1, ge=0, lt=1)
+    """Share of items that training shows by their text and categories alone, so that new items
+    work; unused where items have neither."""
+    validation_users: int = Field(2000, ge=1)
+    """Most users that are ranked after each epoch."""
+    rank: int = Field(256, ge=0)
+    """Of the linear filter's spectral band; 0 leaves it out."""
 
     @classmethod
     def preset(cls, name: str) -> TrainConfig:
@@ -35,5 +55,5 @@ class TrainConfig(BaseModel):
 
 PRESETS: dict[str, dict[str, object]] = {
     "default": {},
-    "small": {"dim": 32, "epochs": 30},
+    "small": {"dim": 32, "epochs": 30, "rank": 64},
 }

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from gnn.graph import Events
 
 Ints = NDArray[np.int64]
-Scores = Callable[[Ints], torch.Tensor]
-"""[B] user rows → float32 [B, I], higher is better; called block by block."""
+Scores = Callable[[Ints], Mapping[str, torch.Tensor]]
+"""[B] user rows → by model float32 [B, I], higher is better; called block by block."""
+
+TaskOf = Literal["new items", "all items"]
 
 KS = (10, 20)
 BANDS: tuple[tuple[str, int, int], ...] = (
@@ -40,7 +42,7 @@ class Task:
     """Item rows taken out of the ranking; none where repeats count."""
     events_before: Ints
     """[N] events the model could look at."""
-    of: Literal["new items", "all items"]
+    of: TaskOf
     n_items: int
 
     def __len__(self) -> int:
@@ -80,7 +82,7 @@ def _csr(user: Ints, users: Ints) -> Ints:
     return np.concatenate([np.searchsorted(user, users), [len(user)]]).astype(np.int64)
 
 
-def task(before: Events, held_out: Events, of: Literal["new items", "all items"]) -> Task:
+def task(before: Events, held_out: Events, of: TaskOf) -> Task:
     """`before` is what may be seen, `held_out` the events of the part that is predicted.
 
     "new items": targets and ranking leave out what the user touched before. "all items": nothing
@@ -117,25 +119,28 @@ class PerUser:
     reached: NDArray[np.bool_]
 
 
-def measure(task: Task, scores: Scores) -> PerUser:
-    """Full ranking over all items. Ties count against the user for MRR; for the others the order
-    is torch.topk's."""
-    parts: list[dict[str, NDArray[np.float64]]] = []
-    reached = np.zeros(task.n_items, bool)
+def measure(task: Task, scores: Scores) -> dict[str, PerUser]:
+    """By model: full ranking over all items. Among equal scores a target comes last for MRR; for
+    the others the order is torch.topk's."""
+    figures: dict[str, list[dict[str, NDArray[np.float64]]]] = {}
+    reached: dict[str, NDArray[np.bool_]] = {}
     for block in task.blocks():
-        figures, top = _measure_block(block, scores(block.users))
-        parts.append(figures)
-        reached[np.unique(top)] = True
-    names = parts[0] if parts else {}
-    return PerUser({k: np.concatenate([p[k] for p in parts]) for k in names}, reached)
+        for model, s in scores(block.users).items():
+            found, top = _measure_block(block, s)
+            figures.setdefault(model, []).append(found)
+            reached.setdefault(model, np.zeros(task.n_items, bool))[np.unique(top)] = True
+    return {
+        model: PerUser({k: np.concatenate([p[k] for p in parts]) for k in parts[0]}, reached[model])
+        for model, parts in figures.items()
+    }
 
 
 def _measure_block(block: Task, s: torch.Tensor) -> tuple[dict[str, NDArray[np.float64]], Ints]:
     device = s.device
     n, k = len(block), min(max(KS), block.n_items)
-    s = s.masked_fill(~torch.isfinite(s), float("-inf"))
-    s[_cells(block.seen_indptr, block.seen, device)] = float("-inf")
-    row, item = _cells(block.indptr, block.target, device)
+    s = s.masked_fill(torch.isnan(s), float("-inf"))
+    s[cells(block.seen_indptr, block.seen, device)] = float("-inf")
+    row, item = cells(block.indptr, block.target, device)
     is_target = torch.zeros(s.shape, dtype=torch.bool, device=device)
     is_target[row, item] = True
     top = s.topk(k, dim=1).indices
@@ -156,7 +161,8 @@ def _measure_block(block: Task, s: torch.Tensor) -> tuple[dict[str, NDArray[np.f
     return out, top.cpu().numpy()
 
 
-def _cells(indptr: Ints, item: Ints, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def cells(indptr: Ints, item: Ints, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows and columns of a CSR's entries."""
     row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     return torch.as_tensor(row, device=device), torch.as_tensor(item, device=device)
 

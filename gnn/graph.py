@@ -19,6 +19,8 @@ Mask = NDArray[np.bool_]
 
 UNDATED = int(np.iinfo(np.int64).min)
 """Stands for a missing time."""
+UNDIRECTED = ("FRIEND_OF",)
+"""Social types stored once and read both ways."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class Events:
         if seen.until is not None:
             keep &= (self.at < seen.until) & (self.at != UNDATED)  # No leakage.
         return self.where(keep)
+
+    @property
+    def dated(self) -> Mask:
+        """[E]"""
+        return np.asarray(self.at != UNDATED)
 
     @property
     def pair(self) -> Ints:
@@ -189,7 +196,7 @@ def ties(
         if seen.until is not None:
             keep &= since < seen.until  # No leakage. UNDATED is below every time.
         src, dst, since, edge = src[keep], dst[keep], since[keep], edge[keep]
-        if kind in undirected:
+        if kind in UNDIRECTED:
             src, dst = np.concatenate([src, dst]), np.concatenate([dst, src])
             since, edge = np.tile(since, 2), np.tile(edge, 2)
         order = np.argsort(src, kind="stable")

@@ -1,10 +1,11 @@
 """Who bought what → a linear item-item filter: no training, and hard to beat.
 
-    R~ = D_u^-1/2 R D_i^-1/2       (R [U, I] is 0/1)
-    two hops   r_u · R~^T R~        exact, by two sparse products
-    band       r_u · D_i^-1/2 V V^T D_i^1/2, V [I, k] the leading right singular vectors of R~
+    two hops   r_u D_i^-1/2 · R^T D_u^-1 R · D_i^-out      exact, by two sparse products
+    band       r_u D_i^-1/2 · V V^T · D_i^1/2
 
-The sum is GF-CF (Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021).
+R [U, I] is 0/1, D_u and D_i its degrees, V [I, k] the leading right singular vectors of
+D_u^-1/2 R D_i^-1/2. The band is that of GF-CF (Shen et al., "How Powerful is Graph Convolution for
+Recommendation?", CIKM 2021); the exponent `out` says how little popular items are favoured.
 """
 
 from __future__ import annotations
@@ -16,35 +17,34 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
-
-
-def _power(degree: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
-    out = np.zeros_like(degree)
-    np.power(degree, exponent, out=out, where=degree > 0)
-    return out
 
 
 @dataclass(frozen=True)
 class LinearFilter:
-    """Scores for any user with a row of items, trained on or not."""
+    """Scores for any user with a row of items."""
 
-    normalised: sp.csr_matrix
-    """[U, I] R~"""
-    transposed: sp.csr_matrix
-    """[I, U] R~^T"""
-    into_band: NDArray[np.float32] | None
+    first_hop: sp.csr_matrix
+    """[I, U] D_i^-1/2 R^T D_u^-1"""
+    second_hop: sp.csr_matrix
+    """[U, I] R"""
+    users_of_item: NDArray[np.float32]
+    """[I]"""
+    into_band: Scores | None
     """[I, k] D_i^-1/2 V"""
-    out_of_band: NDArray[np.float32] | None
+    out_of_band: Scores | None
     """[k, I] V^T D_i^1/2"""
 
     def two_hop(self, rows: sp.csr_matrix) -> Scores:
-        """[B, I] from users' item rows [B, I]."""
-        return np.asarray(((rows @ self.transposed) @ self.normalised).toarray(), np.float32)
+        """[B, I] from users' item rows [B, I], without D_i^-out."""
+        return np.asarray(((rows @ self.first_hop) @ self.second_hop).toarray(), np.float32)
+
+    def fade(self, out: float) -> Scores:
+        """[I] D_i^-out"""
+        return _power(self.users_of_item, -out)
 
     def band(self, rows: sp.csr_matrix) -> Scores:
-        """[B, I]"""
+        """[B, I]; zeros without a band"""
         if self.into_band is None or self.out_of_band is None:
             return np.zeros(rows.shape, np.float32)
         return np.asarray((rows @ self.into_band) @ self.out_of_band, np.float32)
@@ -55,15 +55,22 @@ def linear_filter(interactions: sp.csr_matrix, rank: int, *, seed: int) -> Linea
     r = interactions.astype(np.float32)
     by_user = np.asarray(r.sum(1)).ravel().astype(np.float32)
     by_item = np.asarray(r.sum(0)).ravel().astype(np.float32)
-    left = sp.diags(_power(by_user, -0.5), dtype=np.float32)
-    right = sp.diags(_power(by_item, -0.5), dtype=np.float32)
-    normalised = (left @ r @ right).tocsr().astype(np.float32)
+    in_item = sp.diags(_power(by_item, -0.5), dtype=np.float32)
+    first = (in_item @ r.T @ sp.diags(_power(by_user, -1), dtype=np.float32)).tocsr()
     into = out = None
-    if rank and min(r.shape) and r.nnz:
-        v = right_singular(normalised, min(rank, min(r.shape)), seed=seed)
+    rank = min(rank, min(r.shape) // 4)
+    if rank and r.nnz:
+        normalised = sp.diags(_power(by_user, -0.5), dtype=np.float32) @ r @ in_item
+        v = right_singular(normalised.tocsr(), rank, seed=seed)
         into = _power(by_item, -0.5)[:, None] * v
         out = v.T * _power(by_item, 0.5)[None, :]
-    return LinearFilter(normalised, normalised.T.tocsr(), into, out)
+    return LinearFilter(first, r, by_item, into, out)
+
+
+def _power(degree: Scores, exponent: float) -> Scores:
+    out = np.zeros_like(degree)
+    np.power(degree, exponent, out=out, where=degree > 0)
+    return out
 
 
 def right_singular(m: sp.csr_matrix, rank: int, *, seed: int, passes: int = 4) -> Scores:

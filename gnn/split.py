@@ -56,7 +56,11 @@ def split(graph: GraphTables, config: TrainConfig, *, seed: int) -> Split:
     temporal = config.split == "temporal" or (
         config.split == "auto" and len(dated) > 0 and dated.mean() >= DATED
     )
-    part, cuts = _by_time(e, config) if temporal else (_by_pair(e, config, seed), (None, None))
+    train_until = val_until = None
+    if temporal:
+        part, (train_until, val_until) = _by_time(e, config)
+    else:
+        part = _by_pair(e, config, seed)
     counts = np.bincount(part[e.positive], minlength=4)
     if min(counts[:3]) == 0:
         raise GraphError(
@@ -67,7 +71,7 @@ def split(graph: GraphTables, config: TrainConfig, *, seed: int) -> Split:
     for r, (kind, _) in enumerate(e.relations):
         rows = e.relation == r
         by_type[kind][e.edge[rows]] = part[rows]
-    return Split("temporal" if temporal else "random", *cuts, by_type)
+    return Split("temporal" if temporal else "random", train_until, val_until, by_type)
 
 
 def _by_time(e: Events, config: TrainConfig) -> tuple[NDArray[np.int8], tuple[int, int]]:

@@ -1,0 +1,176 @@
+"""A trained encoder and a graph at one moment → user and item vectors, with every edge's part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gnn.baselines import popularity
+from gnn.encoded import Encoded, Hop
+from gnn.inputs import Inputs
+from gnn.model import Encoder
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is known of items at one moment."""
+
+    until: int | None
+    users_of_item: Tensor
+    """[I] users with a positive event before it"""
+    prior: Tensor
+    """[I] log of popularity then: the part of a score that is no taste"""
+    reviews: Tensor | None
+    """[I, t] mean vector of each item's reviews before it"""
+
+
+def snapshot(inputs: Inputs, until: int | None, half_life: float | None) -> Snapshot:
+    """Of the events before `until`; all of them where it is None."""
+    flat = inputs.flat if until is None else inputs.flat.where(inputs.flat.at < until)
+    now = inputs.now if until is None else until
+    device = inputs.device
+    prior = np.log1p(popularity(flat, now, half_life))
+    return Snapshot(
+        until,
+        torch.from_numpy(popularity(flat)).to(device),
+        torch.from_numpy(prior).to(device),
+        _mean_reviews(inputs, until),
+    )
+
+
+def _mean_reviews(inputs: Inputs, until: int | None) -> Tensor | None:
+    if inputs.review_text is None:
+        return None
+    before = inputs.review >= 0
+    if until is not None:
+        before &= inputs.at < until  # No leakage.
+    item, review = inputs.item[before], inputs.review[before]
+    size = (inputs.n_items, inputs.review_text.shape[1])
+    total = torch.zeros(size, device=inputs.device)
+    total.index_add_(0, item, inputs.review_text[review])
+    return total / torch.bincount(item, minlength=inputs.n_items).clamp(min=1)[:, None]
+
+
+@torch.no_grad()
+def first_vectors(model: Encoder, inputs: Inputs, moment: Snapshot) -> tuple[Tensor, Tensor]:
+    """Item states [I, d], and users [U, d] from events and reviews alone, as of the moment."""
+    everything = torch.arange(inputs.n_items, device=inputs.device)
+    states = model.items(everything, inputs, moment.reviews)
+    event, now = _before(inputs, moment)
+    users = model.first_level(
+        inputs, event, inputs.user[event], inputs.n_users, now, moment.users_of_item,
+        states, inputs.item[event],
+    )  # fmt: skip
+    return states, users
+
+
+def _before(inputs: Inputs, moment: Snapshot) -> tuple[Tensor, Tensor | None]:
+    """Rows of the events before the moment, and each user's now."""
+    until = moment.until
+    event = torch.arange(len(inputs.user), device=inputs.device)
+    if until is not None:
+        event = event[inputs.at < until]  # No leakage.
+    now = inputs.now if until is None else until
+    if now is None:
+        return event, None
+    return event, torch.full((inputs.n_users,), now, device=inputs.device)
+
+
+@torch.no_grad()
+def friend_sums(model: Encoder, inputs: Inputs, moment: Snapshot) -> tuple[Tensor, ...]:
+    """By social type [U, d]: the normalised sum of friends' vectors, without the type's weight."""
+    if not inputs.friends:
+        return ()
+    unit = F.normalize(first_vectors(model, inputs, moment)[1], dim=1)
+    sums = []
+    for f in inputs.friends:
+        if moment.until is None:
+            there = torch.ones_like(f.user, dtype=torch.bool)
+        else:
+            there = f.since < moment.until  # No leakage. An undated tie is below every time.
+        c = model.friend_coefficients(f, inputs.n_users)
+        sums.append(model.sum(unit, c[there], f.other[there], f.user[there], inputs.n_users))
+    return tuple(sums)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """On the device. score = user · item + bias"""
+
+    user: Tensor
+    item: Tensor
+    bias: Tensor
+
+
+@torch.no_grad()
+def vectors(model: Encoder, inputs: Inputs, moment: Snapshot) -> Vectors:
+    states, users = first_vectors(model, inputs, moment)
+    for f, total in zip(inputs.friends, friend_sums(model, inputs, moment), strict=True):
+        users = users + model.social_weight[f.row] * total
+    return Vectors(F.normalize(users, dim=1), model.scale * states, moment.prior)
+
+
+@torch.no_grad()
+def encoded(model: Encoder, inputs: Inputs, moment: Snapshot) -> Encoded:
+    """`vectors` with each edge's exact part. `moment` must be the present (`until` None)."""
+    states, first = first_vectors(model, inputs, moment)
+    everything, now = _before(inputs, moment)
+    parts = _event_hops(model, inputs, moment, everything, now, states)
+    parts += _review_hops(model, inputs, everything)
+    unit = F.normalize(first, dim=1)
+    for f in inputs.friends:
+        c = model.social_weight[f.row] * model.friend_coefficients(f, inputs.n_users)
+        parts.append((f.kind, f.user, f.other, f.edge, c, unit))
+    total = torch.zeros(inputs.n_users, model.dim, device=inputs.device)
+    for _, user, other, _, c, message in parts:
+        total += model.sum(message, c, other, user, inputs.n_users)
+    norm = total.norm(dim=1)
+    shrink = torch.where(norm > 0, 1 / norm.clamp(min=1e-12), 0)
+    hops = tuple(
+        Hop(kind, _np(user), _np(other), _np(edge), _np(c * shrink[user]), _np(message))
+        for kind, user, other, edge, c, message in parts
+    )
+    return Encoded(_np(total * shrink[:, None]), _np(model.scale * states), _np(moment.prior), hops)
+
+
+_Parts = list[tuple[str, Tensor, Tensor, Tensor, Tensor, Tensor]]
+"""kind, user, other, edge, coefficient, message"""
+
+
+def _event_hops(
+    model: Encoder,
+    inputs: Inputs,
+    moment: Snapshot,
+    event: Tensor,
+    now: Tensor | None,
+    states: Tensor,
+) -> _Parts:
+    """One hop a behaviour type: an opinion type's high and low opinions together."""
+    a = model.events(inputs, event, inputs.user[event], inputs.n_users, now, moment.users_of_item)
+    kinds = list(dict.fromkeys(kind for kind, _ in inputs.flat.relations))
+    place = np.array([kinds.index(kind) for kind, _ in inputs.flat.relations], np.int64)
+    of = torch.from_numpy(place[inputs.flat.relation]).to(inputs.device)
+    edge = torch.from_numpy(inputs.flat.edge).to(inputs.device)
+    out: _Parts = []
+    for k, kind in enumerate(kinds):
+        rows = torch.nonzero(of == k).ravel()
+        if len(rows):
+            out.append((kind, inputs.user[rows], inputs.item[rows], edge[rows], a[rows], states))
+    return out
+
+
+def _review_hops(model: Encoder, inputs: Inputs, event: Tensor) -> _Parts:
+    texts = model.reviews(inputs, event, inputs.user[event], inputs.n_users)
+    if texts is None or inputs.review_text is None:
+        return []
+    user, review, b = texts
+    return [("text", user, review, review, b, model.review_messages(inputs.review_text))]
+
+
+def _np(t: Tensor) -> np.ndarray:
+    out: np.ndarray = t.detach().cpu().numpy()
+    return out

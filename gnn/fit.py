@@ -1,0 +1,124 @@
+"""Inputs and settings → a trained encoder, one epoch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gnn.batches import Batch, Batches
+from gnn.config import TrainConfig
+from gnn.encode import Snapshot, friend_sums, snapshot
+from gnn.inputs import Inputs
+from gnn.loss import inclusion, sampled_softmax
+from gnn.model import Encoder
+
+SNAPSHOT_CELLS = 200_000_000
+"""Most numbers kept for snapshots (800 MB)."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One training under way."""
+
+    model: Encoder
+    inputs: Inputs
+    config: TrainConfig
+    snapshots: tuple[Snapshot, ...]
+    """In order of time"""
+    batches: Batches
+    users: np.ndarray
+    """Who has something to predict"""
+    frequency: Tensor
+    """[I] share of all targets"""
+
+    def epochs(self, rng: np.random.Generator, dice: torch.Generator) -> Iterator[float]:
+        """Train on and on; yields each epoch's mean loss."""
+        named = dict(self.model.named_parameters())
+        parameters = [p for name, p in named.items() if name != "decay" or self.batches.timed]
+        adam = torch.optim.Adam(parameters, lr=self.config.learning_rate, fused=True)
+        while True:
+            self.model.train()
+            friends = [friend_sums(self.model, self.inputs, s) for s in self.snapshots]
+            losses = []
+            for batch in self.batches.epoch(self.users, rng):
+                adam.zero_grad(set_to_none=True)
+                loss = self._loss(batch, friends[batch.snapshot], dice)
+                loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+                adam.step()
+                losses.append(loss.detach())
+            yield float(torch.stack(losses).mean()) if losses else float("nan")
+
+    def _loss(self, batch: Batch, friends: tuple[Tensor, ...], dice: torch.Generator) -> Tensor:
+        moment, n = self.snapshots[batch.snapshot], len(batch.user)
+        candidate, log_inclusion = self._candidates(batch, dice)
+        read = self.inputs.item[batch.event]
+        needed, row = torch.unique(torch.cat([candidate, read]), return_inverse=True)
+        states = self.model.items(needed, self.inputs, moment.reviews, self._shown(needed, dice))
+        users = self.model.first_level(
+            self.inputs, batch.event, batch.owner, n, batch.now, moment.users_of_item,
+            states, row[len(candidate) :],
+        )  # fmt: skip
+        for f, total in zip(self.inputs.friends, friends, strict=True):
+            users = users + self.model.social_weight[f.row] * total[batch.user]
+        items = self.model.scale * states[row[: len(candidate)]]
+        logits = F.normalize(users, dim=1) @ items.T + moment.prior[candidate]
+        target = batch.target_owner, torch.searchsorted(candidate, batch.target)
+        own = _found(candidate, batch.known_owner, batch.known)
+        return sampled_softmax(logits, log_inclusion, target, own)
+
+    def _candidates(self, batch: Batch, dice: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """[C] sorted item rows, the targets among them, and the log chance of each to be there."""
+        n, drawn = self.inputs.n_items, self.config.negatives
+        device = self.inputs.device
+        if n <= 2 * drawn:
+            return torch.arange(n, device=device), None
+        random = torch.randint(n, (drawn,), generator=dice, device=device)
+        rows = torch.unique(torch.cat([batch.target, random]))
+        return rows, inclusion(self.frequency[rows], len(batch.target), drawn, n).log()
+
+    def _shown(self, items: Tensor, dice: torch.Generator) -> Tensor | None:
+        p = self.config.id_dropout
+        if not p or not self.model.has_side_information:
+            return None
+        return (torch.rand(len(items), generator=dice, device=items.device) >= p).float()
+
+
+def _found(candidate: Tensor, owner: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
+    """Cells [B, C] of those items that are candidates."""
+    at = torch.searchsorted(candidate, item).clamp(max=len(candidate) - 1)
+    there = candidate[at] == item
+    return owner[there], at[there]
+
+
+def start(
+    model: Encoder,
+    inputs: Inputs,
+    config: TrainConfig,
+    *,
+    half_life: float | None,
+    repeats: bool,
+    timed: bool,
+) -> Fit:
+    """`half_life` is popularity's (days). With `timed`, all events must have a time."""
+    untils = [*_moments(inputs, model, config), inputs.now] if timed else [None]
+    snapshots = tuple(snapshot(inputs, until, half_life) for until in untils)
+    batches = Batches(inputs, snapshots, repeats, config.batch, config.history, timed)
+    count = torch.bincount(inputs.item[inputs.positive], minlength=inputs.n_items).float()
+    frequency = count / count.sum().clamp(min=1)
+    return Fit(model, inputs, config, snapshots, batches, batches.eligible(), frequency)
+
+
+def _moments(inputs: Inputs, model: Encoder, config: TrainConfig) -> list[int]:
+    """Quantiles of the positives' times, the first after a twentieth of them; fewer where a
+    snapshot is large."""
+    at = np.sort(inputs.flat.at[inputs.flat.positive])
+    users = inputs.n_users * model.dim * len(inputs.friends)
+    cells = users + inputs.n_items * (2 + model.known.review_text)
+    number = max(1, min(config.snapshots, SNAPSHOT_CELLS // max(cells, 1)))
+    places = np.linspace(0.05, 1, number + 1)[:-1]
+    return sorted({int(at[int(p * len(at))]) for p in places})

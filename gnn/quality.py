@@ -1,0 +1,104 @@
+"""A graph, its split and a scorer → how good the rankings are, beside plain ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnn.baselines import popularity
+from gnn.errors import GraphError
+from gnn.evaluate import REPEATS, Ints, Task, TaskOf, measure, repeat_share, table, task
+from gnn.fusion import Fusion, better
+from gnn.graph import Events
+from gnn.score import Scorer
+from gnn.split import Part, Split
+
+HALF_LIVES = (365.0, 90.0, 30.0)
+"""Days after which an event counts half for what is popular now; tried on validation."""
+JUDGED = 10_000
+"""Most users of the test that are ranked."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was known before one part of the split, and what came true in it."""
+
+    before: Events
+    now: int | None
+    held_out: Events
+
+    @classmethod
+    def of(cls, flat: Events, parts: Split, part: Part) -> Trial:
+        seen = parts.before(part)
+        held_out = flat.where(flat.of_type(parts.part, Part.UNDATED) == part)
+        return cls(flat.seen(seen), seen.until, held_out)
+
+    @property
+    def repeats(self) -> bool:
+        return repeat_share(self.before, self.held_out) >= REPEATS
+
+    def task(self, of: TaskOf, size: int, seed: int) -> Task:
+        """Of at most `size` users. Raises GraphError where there is nothing to predict."""
+        whole = task(self.before, self.held_out, of)
+        if not len(whole):
+            raise GraphError(
+                "nothing new to predict: all held-out events repeat earlier ones; load more data"
+            )
+        return whole.sample(size, np.random.default_rng(seed))
+
+
+def choose_half_life(trial: Trial, on: Task) -> float | None:
+    """Of popularity, in days; None where all events should count alike. A shorter one is chosen
+    only where it is better by more than the standard error."""
+    if trial.now is None:
+        return None
+    tried = (None, *HALF_LIVES)
+    ranked = {str(h): torch.from_numpy(popularity(trial.before, trial.now, h)) for h in tried}
+    measured = measure(on, lambda users: _for_all(ranked, users))
+    worth = [
+        torch.from_numpy(m.figures["recall@20"] + m.figures["ndcg@20"]) for m in measured.values()
+    ]
+    top = int(torch.stack([w.mean() for w in worth]).argmax())
+    return tried[top] if better(worth[top], worth[0]) else None
+
+
+def _for_all(ranked: dict[str, Tensor], users: Ints) -> dict[str, Tensor]:
+    return {name: scores.expand(len(users), -1) for name, scores in ranked.items()}
+
+
+def judge(
+    scorer: Scorer, trial: Trial, on: Task, linear: Fusion, half_life: float | None
+) -> list[dict[str, Any]]:
+    """The table: the model beside popularity, own history where repeats count, and the linear
+    filter. All see the same events and rank the same items for the same users."""
+    device = scorer.vectors.user.device
+    popular = {"popularity": torch.from_numpy(popularity(trial.before)).to(device)}
+    if half_life is not None:
+        faded = torch.from_numpy(popularity(trial.before, trial.now, half_life)).to(device)
+        popular[f"popularity, half-life {half_life:.0f} days"] = faded
+    order = _rank(popular["popularity"])
+
+    def scores(users: Ints) -> dict[str, Tensor]:
+        term = scorer.terms(users)
+        out = _for_all(popular, users)
+        if on.of == "all items":
+            out["own history"] = term("own") + order
+        out["linear filter"] = linear.apply(term) + order
+        out["encoder"] = scorer.encoder_scores(users)
+        out["fused"] = scorer.fusion.apply(term)
+        return out
+
+    return table(on, measure(on, scores))
+
+
+def _rank(popular: Tensor) -> Tensor:
+    """[I] puts equal scores in order of popularity and changes no other order: below 1e-4."""
+    rank = torch.empty_like(popular)
+    rank[popular.argsort(stable=True)] = torch.arange(
+        len(popular), dtype=popular.dtype, device=popular.device
+    )
+    return 1e-4 * rank / max(len(popular), 1)

@@ -1,0 +1,69 @@
+"""A trained encoder, its fusion weights and a graph at one moment → scores of all items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gnn.baselines import own_history
+from gnn.encode import Snapshot, Vectors, encoded, vectors
+from gnn.encoded import Encoded
+from gnn.evaluate import Ints
+from gnn.fusion import Blend, Fusion
+from gnn.inputs import Inputs
+from gnn.linear import linear_filter
+from gnn.model import Encoder
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model looking at one graph at one moment. Call for blocks of users: answers are [B, I]."""
+
+    model: Encoder
+    inputs: Inputs
+    moment: Snapshot
+    fusion: Fusion
+    rank: int
+    """Of the linear filter's band; 0 where it has no weight"""
+    seed: int
+
+    @cached_property
+    def encoded(self) -> Encoded:
+        """User and item vectors, and each edge's part of them."""
+        return encoded(self.model, self.inputs, self.moment)
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        return vectors(self.model, self.inputs, self.moment)
+
+    @cached_property
+    def blend(self) -> Blend:
+        flat = self.inputs.flat
+        interactions = flat.matrix()
+        linear = linear_filter(interactions, self.rank, seed=self.seed)
+        return Blend(linear, interactions, own_history(flat))
+
+    def encoder_scores(self, users: Ints) -> Tensor:
+        """[B, I] on the device: user · item + bias."""
+        v = self.vectors
+        rows = torch.as_tensor(users, device=v.user.device)
+        return torch.addmm(v.bias, v.user[rows], v.item.T)
+
+    def terms(self, users: Ints) -> Callable[[str], Tensor]:
+        """Terms of the fusion, each [B, I] on the device."""
+        return self.blend.terms(users, self.encoder_scores(users))
+
+    def encoder(self, users: Ints) -> NDArray[np.float32]:
+        """[B, I] user · item + bias."""
+        return np.asarray(self.encoder_scores(users).cpu().numpy(), np.float32)
+
+    def fused(self, users: Ints) -> NDArray[np.float32]:
+        """[B, I] encoder, linear item-item filter and own history, with the weights fitted on
+        validation. Comparable within a user, not between users."""
+        return np.asarray(self.fusion.apply(self.terms(users)).cpu().numpy(), np.float32)
