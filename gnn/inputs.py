@@ -39,8 +39,8 @@ class Vocabulary:
         named = relation_names(events(graph))
         items, reviews = (None, None) if text is None else (text.items, text.reviews)
         return cls(
-            _strings(graph.items["itemId"]),
-            _strings(graph.categories["categoryId"]),
+            strings(graph.items["itemId"]),
+            strings(graph.categories["categoryId"]),
             tuple(n for n, _ in named),
             tuple(s for _, s in named),
             tuple(graph.social),
@@ -58,7 +58,8 @@ def relation_names(flat: Events) -> list[tuple[str, bool]]:
     return out
 
 
-def _strings(ids: pa.ChunkedArray) -> pa.Array:
+def strings(ids: pa.ChunkedArray) -> pa.Array:
+    """One array of ids, whatever string type they came in."""
     chunks = pa.concat_arrays(ids.chunks) if ids.num_chunks else pa.array([], pa.string())
     return chunks.cast(pa.string())
 

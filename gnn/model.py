@@ -201,13 +201,13 @@ class Encoder(nn.Module):
 
     def readable(self) -> dict[str, object]:
         """The learned weights, JSON-able."""
-        half_life = [_half_life(float(d)) for d in self.decay_exponent()]
+        half_life = [_half_life(float(d)) for d in self.decay_exponent().detach()]
         return {
             "type_weight": _named(self.known.relations, self.type_weight),
             "half_life_days": dict(zip(self.known.relations, half_life, strict=True)),
             "social_weight": _named(self.known.social, self.social_weight),
-            "review_weight": round(float(self.review_weight), 4),
-            "category_weight": round(float(self.category_weight), 4),
+            "review_weight": round(float(self.review_weight.detach()), 4),
+            "category_weight": round(float(self.category_weight.detach()), 4),
         }
 
 
@@ -218,7 +218,7 @@ def _half_life(exponent: float) -> float | None:
 
 
 def _named(names: tuple[str, ...], weights: Tensor) -> dict[str, float]:
-    return {n: round(float(w), 4) for n, w in zip(names, weights, strict=True)}
+    return {n: round(float(w), 4) for n, w in zip(names, weights.detach(), strict=True)}
 
 
 def _of_known(mlp: nn.Sequential, vectors: Tensor) -> Tensor:
