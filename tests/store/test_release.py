@@ -218,6 +218,15 @@ def test_the_next_release_may_keep_a_cluster(shop: GraphStore) -> None:
     assert len(edge_rows(shop, "IN_CATEGORY")) == 3
 
 
+def test_an_interest_in_a_cluster_that_goes_is_refused(shop: GraphStore) -> None:
+    """A cluster of the release before that is not one of this release: its edges would go too."""
+    shop.write_release(release("v1", **CLUSTERS))
+    stale = {"INTERESTED_IN.Category": interests("Category", [("ada", "c0", 0.9)], "v2")}
+    with pytest.raises(CountMismatch, match="c0"):
+        shop.write_release(release("v2", edges=stale))
+    assert node_rows(shop, "ProfileRelease", "status") == [("v1", "live")]
+
+
 REFUSED: dict[str, ReleaseTables] = {
     "a user nobody loaded": release("v2", users=users(["ada", "nobody"], "v2")),
     "an item nobody loaded": release("v2", items=items(["pen", "nothing"], "v2")),
