@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ class Engine:
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:
-        with self._one_writer, ladybug.Connection(self._database) as connection:
+        with self._alone(), ladybug.Connection(self._open_now()) as connection:
             connection.execute("BEGIN TRANSACTION")
             writing = Writing(self, connection)
             try:
@@ -129,22 +129,29 @@ class Engine:
                 raise StoreError(f"{self.path}: nothing was written: {said}") from e
         crash.withdraw(self.path)
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread writes at a time; a write within a write would wait for itself."""
+        if not self._one_writer.acquire(timeout=PATIENCE_S):
+            raise StoreUnavailable(f"{self.path}: this process has been writing for too long")
+        try:
+            yield
+        finally:
+            self._one_writer.release()
+
     def open_to_write(self) -> None:
-        with self._opening:
-            if not self._writable:
-                with self._lock.exclusive():
-                    self._close_database()
-                    self._database = self._open(read_only=False)
-                    self._writable = True
+        if self._writable:
+            return
+        with self._lock.exclusive(), self._opening:  # in the order in which readers take them
+            self._close_database()
+            self._database = self._open(read_only=False)
+            self._writable = True
 
     def close(self) -> None:
         """The writer's database, or all of it when nobody is left."""
-        with self._opening:
-            if self._writable:
-                with self._lock.exclusive():  # closing folds the log into the file
-                    self._close_database()
-            else:
-                self._close_database()
+        # closing a writer's folds the log into the file
+        with self._lock.exclusive() if self._writable else nullcontext(), self._opening:
+            self._close_database()
             self._writable = False
 
     @contextmanager
@@ -165,7 +172,7 @@ class Engine:
         the exclusive lock."""
         with self._opening:
             if self._writable:
-                return self._database
+                return self._open_now()
             now = (changes, self.path.stat().st_ino)
             if self._database is None or self._seen != now:
                 self._close_database()
@@ -208,6 +215,11 @@ class Engine:
             if "read-only mode while checkpoint" in said:
                 raise _Unfinished(f"{self.path}: {said}") from e
             raise StoreError(f"{self.path}: cannot be opened: {said}") from e
+
+    def _open_now(self) -> Any:
+        if self._database is None:
+            raise StoreUnavailable(f"{self.path}: a write failed and left it shut; open it anew")
+        return self._database
 
     def _close_database(self) -> None:
         if self._database is not None:
