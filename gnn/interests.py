@@ -11,7 +11,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from gnn.calibration import Calibration, fit_calibration, judge
+from gnn.calibration import Calibration, auc, fit_calibration, judge
 from gnn.categories import Categories, parents_at_least_children
 from gnn.features import NAMES, Past, counts
 from gnn.graph import UNDATED, Events, times_of
@@ -150,16 +150,18 @@ def judge_interests(
     fitted: Mapping[str, Calibration],
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    """A row for each of MODELS: ECE, Brier, AUC over pairs of user and category, and hit@3 and
-    recall@3 over the users for whom something came true."""
+    """A row for each of MODELS: ECE, Brier, AUC over pairs of user and category (`auc_new`: over
+    those in which the user had no positive event before), and hit@3 and recall@3 over the users
+    for whom something came true."""
     pairs: dict[str, list[Floats]] = {model: [] for model in fitted}
     hits: dict[str, list[Ints]] = {model: [] for model in fitted}
-    outcomes: list[tuple[Bools, Floats, Ints]] = []
+    outcomes: list[tuple[Bools, Floats, Bools, Ints]] = []
     for block in past.blocks(rows):
         x, y = past.block(block), came[block].toarray() & categories.allowed
         keep, weight = _sample(y, categories, rng, len(rows))
         acted = y.any(axis=1)
-        outcomes.append((y[keep], weight, y[acted].sum(axis=1)))
+        new = past.own[block].toarray() == 0
+        outcomes.append((y[keep], weight, new[keep], y[acted].sum(axis=1)))
         for model, calibration in fitted.items():
             p = _chances(x, calibration, categories)
             pairs[model].append(p[keep])
@@ -167,11 +169,13 @@ def judge_interests(
             hits[model].append(np.take_along_axis(y[acted], best, axis=1).sum(axis=1))
     if not outcomes:
         return []
-    y, weight, targets = (np.concatenate(parts) for parts in zip(*outcomes, strict=True))
+    y, weight, new, targets = (np.concatenate(parts) for parts in zip(*outcomes, strict=True))
+    scores = {model: np.concatenate(parts) for model, parts in pairs.items()}
     return [
         {
             "model": model,
-            **judge(np.concatenate(pairs[model]), y, weight),
+            **judge(scores[model], y, weight),
+            "auc_new": auc(scores[model][new], y[new], weight[new]),
             **_at_3(np.concatenate(hits[model]), targets),
             "users": len(targets),
         }

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gnn.checkpoint import load_trained, save_model
 from gnn.config import TrainConfig
-from gnn.profile import make_candidate
+from gnn.fitted_files import load_fitted
+from gnn.profile import make_candidate, profile_graph
 from gnn.tables import TextVectors
 from tests.gnn.planted import acts, shop
 
@@ -64,6 +66,22 @@ def test_it_says_as_of_when(made):
 def test_two_runs_agree(made):
     """The same seed on one machine: the same tables."""
     again = candidate()
+    assert again.users.equals(made.users)
+    assert all(again.edges[name].equals(table) for name, table in made.edges.items())
+
+
+def test_what_was_saved_profiles_a_graph_the_same(made, tmp_path):
+    """Model and calibrations from their files give the candidate's tables again."""
+    save_model(made, tmp_path)
+    again = profile_graph(
+        load_trained(tmp_path),
+        load_fitted(tmp_path, SHOP.graph.items["itemId"]),
+        SHOP.graph,
+        None,
+        version="v1",
+        as_of=made.as_of,
+        seed=3,
+    )
     assert again.users.equals(made.users)
     assert all(again.edges[name].equals(table) for name, table in made.edges.items())
 

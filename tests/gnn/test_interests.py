@@ -71,6 +71,13 @@ def test_a_profile_ranks_better_than_popularity():
     assert "own history" in rows
 
 
+def test_what_a_user_has_not_tried_is_judged_apart():
+    """Over pairs without an event of the user's own there is no own history to lean on."""
+    rows = figures()
+    assert rows["profile"]["auc_new"] < rows["profile"]["auc"]
+    assert rows["profile"]["auc_new"] > 0.55
+
+
 def test_the_strongest_interest_is_the_planted_one():
     """For users with enough events the first leaf is nearly always one of their planted three."""
     leaf = (TOP.target < LEAVES) & (PAST.events[TOP.user] >= 8)
