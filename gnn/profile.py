@@ -174,4 +174,5 @@ def quality_figures(metrics: dict[str, Any]) -> dict[str, float | None]:
         "ndcg20_model": ndcg.get("fused"),
         "ndcg20_popularity": ndcg.get("popularity"),
         "ece": chances["profile"]["ece"] if "profile" in chances else None,
+        "ece_by_chance": chances["profile"]["ece_by_chance"] if "profile" in chances else None,
     }

@@ -27,7 +27,8 @@ class Thresholds(BaseModel):
     below_popularity: float = 1.0
     """NDCG@20 of the model over that of popularity."""
     calibration_error: float = 0.05
-    """ECE of interest scores on the test period."""
+    """ECE of interest scores on the test period, above what right probabilities would show on as
+    little data."""
 
 
 Figures = Mapping[str, Any]
@@ -99,13 +100,14 @@ def not_below_popularity(health: Figures, tables: Tables, limits: Thresholds) ->
 
 
 def calibrated(health: Figures, tables: Tables, limits: Thresholds) -> GateResult:
-    error = health.get("ece")
+    error, by_chance = health.get("ece"), health.get("ece_by_chance") or 0.0
+    excess = None if error is None else error - by_chance
     return GateResult(
         gate="calibrated",
-        passed=error is None or error <= limits.calibration_error,
-        figure=error,
+        passed=excess is None or excess <= limits.calibration_error,
+        figure=excess,
         threshold=limits.calibration_error,
-        says=f"calibration error of interest scores {_f(error)}",
+        says=f"calibration error of interest scores {_f(error)}, of which {_f(by_chance)} by chance",
     )
 
 

@@ -69,6 +69,11 @@ def test_a_figure_the_data_cannot_give_stops_nothing() -> None:
     assert failed({}) == []
 
 
+def test_error_that_chance_explains_stops_nothing() -> None:
+    """On little data even right probabilities look off."""
+    assert failed(HEALTH | {"ece": 0.1, "ece_by_chance": 0.08}) == []
+
+
 def test_a_gate_says_figure_and_threshold() -> None:
     """The operator sees by how much."""
     gate = next(g for g in check(HEALTH | {"ece": 0.3}, tables()) if not g.passed)
