@@ -42,6 +42,8 @@ class TrainConfig(BaseModel):
     id_dropout: float = Field(0.1, ge=0, lt=1)
     """Share of items that training shows by their text and categories alone, so that new items
     work; unused where items have neither."""
+    event_dropout: float = Field(0.1, ge=0, lt=1)
+    """Share of a user's events that a training step leaves out, so that unseen users do as well."""
     validation_users: int = Field(2000, ge=1)
     """Most users that are ranked after each epoch."""
     rank: int = Field(256, ge=0)

@@ -56,11 +56,12 @@ class Fit:
     def _loss(self, batch: Batch, friends: tuple[Tensor, ...], dice: torch.Generator) -> Tensor:
         moment, n = self.snapshots[batch.snapshot], len(batch.user)
         candidate, log_inclusion = self._candidates(batch, dice)
-        read = self.inputs.item[batch.event]
+        event, owner = self._read(batch, dice)
+        read = self.inputs.item[event]
         needed, row = torch.unique(torch.cat([candidate, read]), return_inverse=True)
         states = self.model.items(needed, self.inputs, moment.reviews, self._shown(needed, dice))
         users = self.model.first_level(
-            self.inputs, batch.event, batch.owner, n, batch.now, moment.users_of_item,
+            self.inputs, event, owner, n, batch.now, moment.users_of_item,
             states, row[len(candidate) :],
         )  # fmt: skip
         for f, total in zip(self.inputs.friends, friends, strict=True):
@@ -70,6 +71,14 @@ class Fit:
         target = batch.target_owner, torch.searchsorted(candidate, batch.target)
         own = _found(candidate, batch.known_owner, batch.known)
         return sampled_softmax(logits, log_inclusion, target, own)
+
+    def _read(self, batch: Batch, dice: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Event rows and their owners, some left out."""
+        p = self.config.event_dropout
+        if not p:
+            return batch.event, batch.owner
+        kept = torch.rand(len(batch.event), generator=dice, device=self.inputs.device) >= p
+        return batch.event[kept], batch.owner[kept]
 
     def _candidates(self, batch: Batch, dice: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """[C] sorted item rows, the targets among them, and the log chance of each to be there."""

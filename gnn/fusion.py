@@ -50,6 +50,8 @@ class Fusion(BaseModel):
         return torch.stack(used).sum(0) if used else torch.zeros_like(term("encoder"))
 
 
+PRIOR = Fusion(two_hop=0.2, out=0.25)
+"""What holds until validation says otherwise."""
 OUT = (0.0, 0.25, 0.5)
 NAMES = ("encoder", *(f"two_hop^{out}" for out in OUT), "band", "own")
 _WEIGHTS = (0, 0.05, 0.1, 0.2, 0.35, 0.6, 1, 2)
@@ -172,7 +174,7 @@ def fit_fusion(
 ) -> Fusion:
     """Weights by coordinate search. A setting replaces another only where it is better by more than
     the standard error of the difference between users, so that few users change little."""
-    best = start or Fusion()
+    best = start or PRIOR
     worth = short.worth(best)
     for _ in range(ROUNDS):
         for group in steps:

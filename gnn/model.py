@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +28,16 @@ from gnn.inputs import Friends, Inputs, Vocabulary
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # torch.jit's, at torch-geometric's import
+    warnings.simplefilter("ignore", UserWarning)  # torch says once a process that CSR is new
     from torch_geometric.nn import MessagePassing
+
+    torch.sparse_csr_tensor(
+        torch.zeros(1, dtype=torch.long),
+        torch.zeros(0, dtype=torch.long),
+        torch.zeros(0),
+        (0, 0),
+        check_invariants=False,
+    )
 
 DAY = 86_400
 AGE_UNIT_DAYS = 30
@@ -41,7 +49,7 @@ AGAINST, FRIENDS, TEXT = -0.1, 0.3, 0.1
 
 class WeightedSum(MessagePassing):  # type: ignore[misc]  # torch-geometric is untyped
     """out[user] = sum of coefficient x message over the user's edges: GraphSAGE's aggregation with
-    a coefficient on each edge."""
+    a coefficient on each edge, fused so that no [E, d] is made: 5 to 40 times as fast on a CPU."""
 
     def __init__(self) -> None:
         super().__init__(aggr="sum")
@@ -51,32 +59,24 @@ class WeightedSum(MessagePassing):  # type: ignore[misc]  # torch-geometric is u
     ) -> Tensor:
         """[n, d] from message [N, d], and coefficient, row of `message` and row of out [E], in the
         order of `user`."""
-        if not torch.is_grad_enabled():  # a whole graph: no [E, d], and 40 times as fast on a CPU
-            first = torch.searchsorted(user, torch.arange(n, device=user.device))
-            return F.embedding_bag(
-                other, message, first, mode="sum", per_sample_weights=coefficient
-            )
-        edge_index = torch.stack([other, user])
-        size = (len(message), n)
-        out: Tensor = self.propagate(
-            edge_index, x=(message, None), coefficient=coefficient[:, None], size=size
+        first = torch.searchsorted(user, torch.arange(n + 1, device=user.device))
+        adjacency = torch.sparse_csr_tensor(
+            first, other, coefficient.detach(), (n, len(message)), check_invariants=False
         )
+        out: Tensor = self.propagate(adjacency, x=(message, None), coefficient=coefficient)
         return out
 
-    def message(self, x_j: Tensor, coefficient: Tensor) -> Tensor:
-        return coefficient * x_j
-
-
-@dataclass(frozen=True)
-class Part:
-    """Edges into users of one kind: user += coefficient x message[other]."""
-
-    user: Tensor
-    """[E] row of the users at hand"""
-    other: Tensor
-    """[E] row of `message`"""
-    coefficient: Tensor
-    message: Tensor
+    def message_and_aggregate(
+        self, adj_t: Tensor, x: tuple[Tensor, None], coefficient: Tensor
+    ) -> Tensor:
+        return F.embedding_bag(
+            adj_t.col_indices(),
+            x[0],
+            adj_t.crow_indices(),
+            mode="sum",
+            per_sample_weights=coefficient,
+            include_last_offset=True,
+        )
 
 
 def _mlp(width: int, dim: int) -> nn.Sequential:
