@@ -67,7 +67,7 @@ def travel(source: str, path: Path, url: str, scratch: Path, preset: str, seed: 
         with step("publish"):
             done = publish(store, scratch / "releases", now=now, force="benchmark")
         user = store.query(
-            "MATCH (u:User) WHERE u.evidenceCount > 5 RETURN u.userId AS userId ORDER BY userId LIMIT 1"
+            "MATCH (u:User) WHERE u.evidenceCount > 5 RETURN min(u.userId) AS userId"
         ).rows[0][0]
         with step("one profile"):
             someone = person(store, user)

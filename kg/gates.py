@@ -107,7 +107,7 @@ def calibrated(health: Figures, tables: Tables, limits: Thresholds) -> GateResul
         passed=excess is None or excess <= limits.calibration_error,
         figure=excess,
         threshold=limits.calibration_error,
-        says=f"calibration error of interest scores {_f(error)}, of which {_f(by_chance)} by chance",
+        says=f"calibration error of interest scores {_f(error)}, {_f(by_chance)} of it by chance",
     )
 
 
