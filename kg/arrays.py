@@ -1,4 +1,5 @@
-"""Store → the model's arrays: one export, source categories only, and a fingerprint of it."""
+"""Store → the model's arrays: one export, source categories only, in an order that no store
+decides, and a fingerprint of it."""
 
 from __future__ import annotations
 
@@ -45,20 +46,36 @@ def read_graph(store: GraphStore, *, until: int | None = None) -> GraphTables:
 
 
 def graph_tables(snapshot: Snapshot) -> GraphTables:
+    """Nodes by key and edges by their ends and identity, so that equal graphs on any store, loaded
+    in any order, train the same model."""
     from gnn.tables import GraphTables
 
-    categories, row_of = _source_categories(snapshot.nodes["Category"])
+    users, user_row = _by_key(snapshot.nodes["User"], "userId")
+    items, item_row = _by_key(snapshot.nodes["Item"], "itemId")
+    categories, category_row = _by_key(snapshot.nodes["Category"], "categoryId")
+    categories, source_row = _source_categories(categories)
+    category_row = source_row[category_row]
     edges = snapshot.edges
     return GraphTables(
-        users=snapshot.nodes["User"],
-        items=snapshot.nodes["Item"],
+        users=users,
+        items=items,
         categories=categories,
-        behaviour={n: edges[n] for n in BEHAVIOURS if edges[n].num_rows},
-        social={n: edges[n] for n in SOCIAL if edges[n].num_rows},
-        item_category=_renumber(edges["IN_CATEGORY"], row_of, ("dst",)),
-        category_parent=_renumber(edges["CHILD_OF"], row_of, ("src", "dst")),
+        behaviour={
+            n: _renumber(edges[n], user_row, item_row) for n in BEHAVIOURS if edges[n].num_rows
+        },
+        social={n: _renumber(edges[n], user_row, user_row) for n in SOCIAL if edges[n].num_rows},
+        item_category=_renumber(edges["IN_CATEGORY"], item_row, category_row),
+        category_parent=_renumber(edges["CHILD_OF"], category_row, category_row),
         positive_weight=POSITIVE_WEIGHT,
     )
+
+
+def _by_key(nodes: pa.Table, key: str) -> tuple[pa.Table, np.ndarray]:
+    """Rows in byte order of the key; and exported row → row here."""
+    order = pc.sort_indices(nodes[key]).to_numpy()
+    row_of = np.empty_like(order, np.int64)
+    row_of[order] = np.arange(len(order))
+    return nodes.take(pa.array(order)), row_of
 
 
 def _source_categories(categories: pa.Table) -> tuple[pa.Table, np.ndarray]:
@@ -68,12 +85,19 @@ def _source_categories(categories: pa.Table) -> tuple[pa.Table, np.ndarray]:
     return categories.filter(pa.array(keep)).drop_columns(["derived"]), row_of
 
 
-def _renumber(edges: pa.Table, row_of: np.ndarray, ends: tuple[str, ...]) -> pa.Table:
-    for end in ends:
-        rows = row_of[edges[end].to_numpy()]
-        edges = edges.set_column(edges.schema.get_field_index(end), end, pa.array(rows, pa.int64()))
-        edges = edges.filter(pa.array(rows >= 0))
-    return edges
+def _renumber(edges: pa.Table, src_row: np.ndarray, dst_row: np.ndarray) -> pa.Table:
+    """Ends as rows of the ordered node tables, without edges of what was left out; in order of
+    ends, time and event."""
+    src, dst = src_row[edges["src"].to_numpy()], dst_row[edges["dst"].to_numpy()]
+    ends = {"src": pa.array(src, pa.int64()), "dst": pa.array(dst, pa.int64())}
+    for end, rows in ends.items():
+        edges = edges.set_column(edges.schema.get_field_index(end), end, rows)
+    by = [c for c in ("src", "dst", "at", "eventId") if c in edges.column_names]
+    identity = pl.from_arrow(edges.select(by))
+    assert isinstance(identity, pl.DataFrame)
+    kept = identity.select(row=pl.arg_where((pl.col("src") >= 0) & (pl.col("dst") >= 0)))["row"]
+    order = kept.gather(identity[kept].select(row=pl.arg_sort_by(by, maintain_order=True))["row"])
+    return edges.take(order.to_arrow())
 
 
 def graph_counts(graph: GraphTables) -> dict[str, int]:
