@@ -102,7 +102,7 @@ def refuse_writes(found: Sequence[Token]) -> None:
 
 
 def _refused(verb: str) -> WriteRefused:
-    return WriteRefused(f"{verb}: this door only reads; a write needs read_only=False")
+    return WriteRefused(f"{verb}: refused, a query here only reads")
 
 
 def must_read(found: Sequence[Token]) -> None:
