@@ -95,26 +95,50 @@ def _doubles(table: pa.Table, column: str, missing: float) -> Doubles:
     return np.asarray(pc.fill_null(table[column], missing).to_numpy(), np.float64)
 
 
-def value_tier(activity: Activity, money: Doubles | None) -> NDArray[np.object_]:
+@dataclass(frozen=True)
+class Fifths:
+    """Where the fifths of the users with a dated event begin: four bounds each, none without such
+    users. A value's fifth, 0 to 4, is the number of bounds below it, so that equal users are in
+    one fifth."""
+
+    recency: Doubles
+    """Of −recencyDays"""
+    frequency: Doubles
+    money: Doubles | None
+
+
+def fifths_of(activity: Activity, money: Doubles | None) -> Fifths:
+    there = np.isfinite(activity.recency_days)
+    return Fifths(
+        _bounds(-activity.recency_days[there]),
+        _bounds(activity.frequency[there]),
+        None if money is None else _bounds(money[there]),
+    )
+
+
+def _bounds(values: NDArray[np.generic]) -> Doubles:
+    ordered = np.sort(values).astype(np.float64)
+    n = len(ordered)
+    return ordered[-(-np.arange(1, 5) * n // 5) - 1] if n else ordered
+
+
+def value_tier(
+    activity: Activity, money: Doubles | None, fifths: Fifths | None = None
+) -> NDArray[np.object_]:
     """[U] a tier of TIERS for every user with a dated event, None for the others.
 
-    Fifths count the users strictly below, so that equal users are in one fifth. The value is the
-    mean of the fifths of frequency and of money, halves rounded up.
+    The value is the mean of the fifths of frequency and of money, halves rounded up. `fifths` are
+    those of these users where none are given.
     """
+    bounds = fifths or fifths_of(activity, money)
     there = np.isfinite(activity.recency_days)
-    recency = _fifth(-activity.recency_days[there])
-    value = _fifth(activity.frequency[there])
-    if money is not None:
-        value = (value + _fifth(money[there]) + 1) // 2
+    recency = np.searchsorted(bounds.recency, -activity.recency_days[there])
+    value = np.searchsorted(bounds.frequency, activity.frequency[there])
+    if money is not None and bounds.money is not None:
+        value = (value + np.searchsorted(bounds.money, money[there]) + 1) // 2
     tier = np.full(len(there), None, object)
     tier[there] = np.array(TIERS, object)[recency, value]
     return tier
-
-
-def _fifth(values: NDArray[np.generic]) -> Ints:
-    """[N] 0 to 4: how many fifths of the users are strictly below."""
-    ordered = np.sort(values)
-    return np.searchsorted(ordered, values, side="left") * 5 // max(1, len(values))
 
 
 def cold_start(activity: Activity, has_text: NDArray[np.bool_]) -> NDArray[np.object_]:

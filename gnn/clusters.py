@@ -103,11 +103,23 @@ def extend_clusters(clusters: Clusters, seen: Events, item: Floats) -> Clusters:
 
 
 def k_means(x: Floats, k: int, seed: int) -> Ints:
-    """[N] at most `k` groups of the rows of `x`, fitted on about SAMPLED_ROWS of them."""
+    """[N] at most `k` groups of the rows of `x`."""
+    return nearest_centre(x, k_centres(x, k, seed))
+
+
+def k_centres(x: Floats, k: int, seed: int) -> Floats:
+    """[at most k, d] centres of k-means on the rows of `x`, fitted on about SAMPLED_ROWS of
+    them."""
     some = x[:: max(1, len(x) // SAMPLED_ROWS)]
     distinct = len(np.unique(some, axis=0))
     model = KMeans(min(k, distinct), n_init=3, random_state=seed).fit(some)
-    return np.asarray(model.predict(x), np.int64)
+    return np.asarray(model.cluster_centers_, np.float32)
+
+
+def nearest_centre(x: Floats, centre: Floats) -> Ints:
+    """[N] row of the centre nearest to each row of `x`, the first where two are."""
+    nearest = np.argmin((centre**2).sum(axis=1) - 2 * (x @ centre.T), axis=1)
+    return np.asarray(nearest, np.int64)
 
 
 def unit_rows(x: Floats) -> Floats:

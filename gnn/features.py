@@ -32,6 +32,15 @@ SAMPLED_USERS = 10_000
 
 
 @dataclass(frozen=True)
+class Usual:
+    """What a `Past` knows of everyone together: it holds still while single users change."""
+
+    base: Floats
+    centre: Floats
+    start: int | None
+
+
+@dataclass(frozen=True)
 class Past:
     """What is known of U users and C categories as of a moment."""
 
@@ -57,6 +66,12 @@ class Past:
     """[U, d]"""
     centre: Floats
     """[C, d] where the score points for a category and not for the average item"""
+    start: int | None
+    """The first dated act of anyone"""
+
+    @property
+    def usual(self) -> Usual:
+        return Usual(self.base, self.centre, self.start)
 
     @property
     def has_evidence(self) -> Bools:
@@ -110,25 +125,38 @@ def past_of(
     categories: Categories,
     *,
     half_life_days: float,
+    usual: Usual | None = None,
 ) -> Past:
-    """`encoded` must have been made with `window.seen`."""
+    """`encoded` must have been made with `window.seen`. Where the graph holds but some of the
+    users, `usual` is what the whole of it said."""
     seen, n_users = window.before, graph.users.num_rows
     fresh = decay(seen, window.at, half_life_days)
     recent = _of(categories, seen, seen.positive, fresh)
-    per_category = np.asarray(recent.sum(axis=0), np.float32) + np.float32(0.5)
     act = own_acts(seen, graph)
+    usual = usual or _usual(recent, seen.where(act), encoded, categories)
     return Past(
         own=_of(categories, seen, seen.positive),
         recent=recent,
         against=_of(categories, seen, ~seen.positive),
         friends=friends_of(graph, window.seen),
         share=_rows_to_one(recent),
-        base=per_category / per_category.sum(),
+        base=usual.base,
         events=np.bincount(seen.user[act], minlength=n_users).astype(np.float32),
         events_recent=np.bincount(seen.user[act], fresh[act], n_users).astype(np.float32),
-        days_since=_days_since(seen.where(act), window.at),
+        days_since=_days_since(seen.where(act), window.at, usual.start),
         user=encoded.user,
-        centre=centres(encoded, categories.members),
+        centre=usual.centre,
+        start=usual.start,
+    )
+
+
+def _usual(recent: sp.csr_array, acts: Events, encoded: Encoded, categories: Categories) -> Usual:
+    per_category = np.asarray(recent.sum(axis=0), np.float32) + np.float32(0.5)
+    dated = acts.at[acts.at != UNDATED]
+    return Usual(
+        per_category / per_category.sum(),
+        centres(encoded, categories.members),
+        int(dated.min()) if len(dated) else None,
     )
 
 
@@ -196,11 +224,11 @@ def _rows_to_one(matrix: sp.csr_array) -> sp.csr_array:
     return (sp.diags_array(inverse) @ matrix).tocsr()
 
 
-def _days_since(acts: Events, at: int | None) -> Floats:
-    dated = acts.where(acts.at != UNDATED)
-    if at is None or not len(dated):
+def _days_since(acts: Events, at: int | None, start: int | None) -> Floats:
+    if at is None or start is None:
         return np.zeros(acts.n_users, np.float32)
-    last = np.full(acts.n_users, dated.at.min())
+    dated = acts.where(acts.at != UNDATED)
+    last = np.full(acts.n_users, start)
     np.maximum.at(last, dated.user, dated.at)
     return ((at - last) / DAY).astype(np.float32)
 

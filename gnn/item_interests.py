@@ -82,12 +82,22 @@ class Offers:
     """[N, F] features NAMES"""
 
 
-def shelf_of(window: Window, hidden: Bools, *, repeats: bool, half_life_days: float) -> Shelf:
+def shelf_of(
+    window: Window,
+    hidden: Bools,
+    *,
+    repeats: bool,
+    half_life_days: float,
+    share: Floats | None = None,
+) -> Shelf:
+    """`share` [I] is what all events say, where the window holds but some users'."""
     seen = window.before
     fresh = decay(seen, window.at, half_life_days)
     recent = counts(seen.where(seen.positive), fresh[seen.positive])
-    per_item = np.asarray(recent.sum(axis=0), np.float32) + np.float32(0.5)
-    return Shelf(counts(seen), recent, per_item / per_item.sum(), hidden, repeats)
+    if share is None:
+        per_item = np.asarray(recent.sum(axis=0), np.float32) + np.float32(0.5)
+        share = per_item / per_item.sum()
+    return Shelf(counts(seen), recent, share, hidden, repeats)
 
 
 def offers(

@@ -1,4 +1,4 @@
-"""One look at a whole graph → interests with their evidence, attributes and segments."""
+"""One look at a graph → interests with their evidence, and attributes."""
 
 from __future__ import annotations
 
@@ -10,24 +10,40 @@ import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from gnn.attributes import activity_of, cold_start, monetary, value_tier
+from gnn.attributes import Fifths, activity_of, cold_start, fifths_of, monetary, value_tier
 from gnn.calibration import Calibration
-from gnn.categories import Categories
+from gnn.categories import Categories, categories_of
 from gnn.churn import churn_risk
-from gnn.evidence import Evidence, Sources, evidence_of
-from gnn.features import Past
+from gnn.evidence import Evidence, Sources, evidence_of, sources_of
+from gnn.features import Past, Usual, decay, past_of
 from gnn.fitted import Fitted, Scorer
-from gnn.history import Own, friend_parts, history_lift, own_parts
+from gnn.history import Own, friend_parts, history_lift, own_events, own_parts
 from gnn.interests import Interests, drawn_users, known_users, mean_chance, top_interests
-from gnn.item_interests import shelf_of, top_items
+from gnn.item_interests import Shelf, shelf_of, top_items
 from gnn.profile_tables import Claim, interest_table
-from gnn.segments import segments_of
+from gnn.segments import Groups, Segments, segments_of
 from gnn.tables import GraphTables, TextVectors
 from gnn.tone import reviews_with_text, user_tone
 from gnn.windows import Window
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a release says of all users together. It holds until the next one, so that a user whose
+    edges changed can be profiled anew while nobody else is."""
+
+    usual: Usual
+    average: Floats | None
+    """[C] the average user's chance; None where none could be calibrated"""
+    share: Floats
+    """[I] of all recent positive events"""
+    fifths: Fifths
+    groups: Groups
+    """The segments"""
 
 
 @dataclass(frozen=True)
@@ -45,17 +61,48 @@ class Look:
     claim: Claim
 
 
-def category_interests(look: Look, fitted: Fitted, *, seed: int) -> pa.Table:
-    """INTERESTED_IN.Category; no rows where no chance could be calibrated. An interest that
-    nothing speaks for is left out."""
-    found, evidence = Interests.none(), Evidence.none()
+def look_at(
+    graph: GraphTables,
+    text: TextVectors | None,
+    window: Window,
+    scorer: Scorer,
+    fitted: Fitted,
+    claim: Claim,
+    *,
+    sensitive: frozenset[str],
+    usual: Usual | None = None,
+) -> Look:
+    """`usual` is what the whole graph said, where `graph` holds but some of its users."""
+    encoded, half_life = scorer.encoded, fitted.half_life_days
+    categories = categories_of(graph, sensitive)
+    past = past_of(graph, window, encoded, categories, half_life_days=half_life, usual=usual)
+    sources = sources_of(encoded, graph, categories.private_items)
+    own = own_events(window.before, decay(window.before, window.at, half_life), sources)
+    return Look(graph, text, window, scorer, past, categories, sources, own, claim)
+
+
+def stand(look: Look, fitted: Fitted, *, seed: int) -> tuple[Standing, Segments]:
+    """From a look at everyone."""
+    average = None
     if fitted.interest is not None:
         known = known_users(look.past, look.graph.users, look.window.at)
         drawn = drawn_users(known, np.random.default_rng(seed))
         average = mean_chance(look.past, fitted.interest, drawn, look.categories)
-        everyone = np.arange(look.graph.users.num_rows)
+    as_of = look.claim.as_of
+    activity = activity_of(look.window.before, look.graph, as_of)
+    fifths = fifths_of(activity, monetary(look.graph, as_of))
+    segments = segments_of(look.past.user, look.past.share, look.categories, seed)
+    share = _shelf(look, fitted, None).share
+    return Standing(look.past.usual, average, share, fifths, segments.groups), segments
+
+
+def category_interests(look: Look, fitted: Fitted, standing: Standing, rows: Ints) -> pa.Table:
+    """INTERESTED_IN.Category of some users; no rows where no chance could be calibrated. An
+    interest that nothing speaks for is left out."""
+    found, evidence = Interests.none(), Evidence.none()
+    if fitted.interest is not None and standing.average is not None:
         found = top_interests(
-            look.past, fitted.interest, everyone, look.categories, average=average
+            look.past, fitted.interest, rows, look.categories, average=standing.average
         )
         evidence = _of_categories(look, found, fitted.interest)
         keep = found.observed | (evidence.count > 0)
@@ -87,20 +134,25 @@ def _of_categories(look: Look, found: Interests, calibration: Calibration) -> Ev
     return of(np.where(bare, 0, weight), np.where(bare, 1, lift))
 
 
-def item_interests(look: Look, fitted: Fitted) -> pa.Table:
-    """INTERESTED_IN.Item; no rows where no chance could be calibrated."""
+def item_interests(look: Look, fitted: Fitted, standing: Standing, rows: Ints) -> pa.Table:
+    """INTERESTED_IN.Item of some users; no rows where no chance could be calibrated."""
     found, evidence = Interests.none(), Evidence.none()
     if fitted.item is not None:
-        shelf = shelf_of(
-            look.window,
-            look.categories.private_items,
-            repeats=fitted.repeats,
-            half_life_days=fitted.half_life_days,
-        )
-        rows = np.flatnonzero(look.past.has_evidence)
-        found = top_items(look.scorer, shelf, look.past, rows, fitted.item)
+        shelf = _shelf(look, fitted, standing.share)
+        known = rows[look.past.has_evidence[rows]]
+        found = top_items(look.scorer, shelf, look.past, known, fitted.item)
         evidence = _of_items(look, found)
     return _table(look, found, evidence, look.graph.items["itemId"])
+
+
+def _shelf(look: Look, fitted: Fitted, share: Floats | None) -> Shelf:
+    return shelf_of(
+        look.window,
+        look.categories.private_items,
+        repeats=fitted.repeats,
+        half_life_days=fitted.half_life_days,
+        share=share,
+    )
 
 
 def _of_items(look: Look, found: Interests) -> Evidence:
@@ -128,13 +180,12 @@ def _table(look: Look, found: Interests, evidence: Evidence, targets: pa.Chunked
 
 
 def attributes(
-    look: Look, fitted: Fitted, *, seed: int
-) -> tuple[dict[str, Array], dict[str, Any], dict[str, str]]:
-    """Columns [U] of the profile by property; figures; and reasons for properties not given."""
+    look: Look, fitted: Fitted, standing: Standing
+) -> tuple[dict[str, Array], dict[str, str]]:
+    """Columns [U] of the profile by property; and reasons for properties not given."""
     graph, seen, as_of = look.graph, look.window.before, look.claim.as_of
     activity = activity_of(seen, graph, as_of)
     money = monetary(graph, as_of)
-    segments = segments_of(look.past.user, look.past.share, look.categories, seed)
     _, writers = reviews_with_text(graph, look.text, seen)
     wrote = np.bincount(writers, minlength=seen.n_users) > 0
     unknown = np.full(seen.n_users, np.nan)
@@ -143,12 +194,12 @@ def attributes(
         "frequency": activity.frequency,
         "monetary": unknown if money is None else money,
         "tenureDays": activity.tenure_days,
-        "valueTier": value_tier(activity, money),
+        "valueTier": value_tier(activity, money, standing.fifths),
         "churnRisk": unknown if fitted.churn is None else churn_risk(fitted.churn, activity),
         "sentiment": unknown
         if fitted.tone is None or look.text is None
         else user_tone(fitted.tone, graph, look.text, seen),
-        "segment": segments.of_user,
+        "segment": standing.groups.of(look.past.user),
         "coldStart": cold_start(activity, wrote),
         "evidenceCount": activity.events + activity.ties,
     }
@@ -158,8 +209,4 @@ def attributes(
     if as_of is None:
         timed = ("recencyDays", "tenureDays", "valueTier")
         reasons |= dict.fromkeys(timed, "the source has no times")
-    figures = {
-        "segments": segments.table,
-        "silhouette": {str(k): s for k, s in segments.silhouette.items()},
-    }
-    return columns, figures, reasons
+    return columns, reasons

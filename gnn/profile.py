@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gnn.categories import categories_of
 from gnn.clusters import extend_clusters, with_clusters
 from gnn.config import TrainConfig
 from gnn.encoded import Encoded
-from gnn.evidence import sources_of
-from gnn.features import decay, past_of
-from gnn.fitted import Fitted, Model, Progress, final_window, fit_profiles, silent
+from gnn.fitted import Fitted, Model, Progress, Scorer, final_window, fit_profiles, silent
 from gnn.graph import Events, events
-from gnn.history import own_events
-from gnn.portrait import Look, attributes, category_interests, item_interests
+from gnn.portrait import (
+    Standing,
+    attributes,
+    category_interests,
+    item_interests,
+    look_at,
+    stand,
+)
 from gnn.profile_tables import Claim, derived_tables, item_table, similar_table, user_table
 from gnn.similar import effective_rank, mean_cosine, nearest_users
 from gnn.tables import Candidate, GraphTables, TextVectors
@@ -99,6 +102,10 @@ class Profiles:
     item_category: pa.Table | None
     metrics: dict[str, Any]
     health: dict[str, Any]
+    graph: GraphTables
+    """With the derived categories as its own"""
+    scorer: Scorer
+    standing: Standing
 
 
 def profile_graph(
@@ -123,22 +130,23 @@ def profile_graph(
     if clusters:
         clusters = extend_clusters(clusters, window.before, encoded.item)
         graph = with_clusters(graph, clusters)
-    categories = categories_of(graph, sensitive)
-    past = past_of(graph, window, encoded, categories, half_life_days=fitted.half_life_days)
-    sources = sources_of(encoded, graph, categories.private_items)
-    fresh = decay(window.before, window.at, fitted.half_life_days)
-    own = own_events(window.before, fresh, sources)
     claim = Claim(version, as_of, fitted.horizon_days)
-    look = Look(graph, text, window, scorer, past, categories, sources, own, claim)
+    look = look_at(graph, text, window, scorer, fitted, claim, sensitive=sensitive)
+    standing, segments = stand(look, fitted, seed=seed)
+    everyone = np.arange(graph.users.num_rows)
     tell("profiles", 1, 5)
-    edges = {"INTERESTED_IN.Category": category_interests(look, fitted, seed=seed)}
+    edges = {"INTERESTED_IN.Category": category_interests(look, fitted, standing, everyone)}
     tell("profiles", 2, 5)
-    edges["INTERESTED_IN.Item"] = item_interests(look, fitted)
+    edges["INTERESTED_IN.Item"] = item_interests(look, fitted, standing, everyone)
     tell("profiles", 3, 5)
     users, items = graph.users["userId"], graph.items["itemId"]
     edges["SIMILAR_TO"] = similar_table(nearest_users(encoded.user), users, version)
     tell("profiles", 4, 5)
-    columns, figures, reasons = attributes(look, fitted, seed=seed)
+    columns, reasons = attributes(look, fitted, standing)
+    figures = {
+        "segments": segments.table,
+        "silhouette": {str(k): s for k, s in segments.silhouette.items()},
+    }
     tell("profiles", 5, 5)
     unavailable = {**fitted.metrics["unavailable"], **reasons}
     derived, member_of = derived_tables(clusters, items) if clusters else (None, None)
@@ -150,6 +158,9 @@ def profile_graph(
         member_of,
         metrics={**fitted.metrics, **figures, "unavailable": unavailable},
         health=vector_figures(encoded),
+        graph=graph,
+        scorer=scorer,
+        standing=standing,
     )
 
 

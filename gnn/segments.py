@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import silhouette_score
 
 from gnn.categories import Categories
-from gnn.clusters import k_means, unit_rows
+from gnn.clusters import k_centres, nearest_centre, unit_rows
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -31,40 +31,63 @@ class Segments:
     """By segment, the largest first: name and users."""
     silhouette: dict[int, float]
     """By number of segments tried: mean silhouette (Rousseeuw 1987), cosine."""
+    groups: Groups
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Where the segments are, for placing users who come later."""
+
+    mean: Floats
+    """[d] of all users: what all share tells none apart"""
+    centre: Floats
+    """[K, d]"""
+    names: tuple[str, ...]
+    """[K]"""
+
+    def of(self, user: Floats) -> NDArray[np.object_]:
+        """[U] name of each user's segment, None for users without a vector."""
+        out = np.full(len(user), None, object)
+        rows = np.flatnonzero(user.any(axis=1))
+        if len(rows) and self.names:
+            unit = unit_rows(user[rows] - self.mean)
+            out[rows] = np.array(self.names, object)[nearest_centre(unit, self.centre)]
+        return out
 
 
 def segments_of(user: Floats, share: sp.csr_array, categories: Categories, seed: int) -> Segments:
     """`user` [U, d]; `share` [U, C] each user's own events by category, rows summing to 1 or 0."""
     rows = np.flatnonzero(user.any(axis=1))
-    of_user = np.full(len(user), None, object)
     if not len(rows):
-        return Segments(of_user, [], {})
-    unit = unit_rows(user[rows] - user[rows].mean(axis=0))  # what all share tells none apart
-    group, silhouette = _best_groups(unit, seed)
-    order = np.argsort(-np.bincount(group), kind="stable")
-    number = np.empty_like(order)
-    number[order] = np.arange(len(order))
-    group = number[group]
+        none = np.zeros((0, user.shape[1]), np.float32)
+        return Segments(np.full(len(user), None, object), [], {}, Groups(none.sum(0), none, ()))
+    mean = user[rows].mean(axis=0)
+    unit = unit_rows(user[rows] - mean)
+    centre, silhouette = _best_centres(unit, seed)
+    group = nearest_centre(unit, centre)
+    size = np.bincount(group, minlength=len(centre))
+    order = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
+    group, size = nearest_centre(unit, centre[order]), size[order]
     names = _names(group, share[rows], categories)
-    of_user[rows] = np.array(names, object)[group]
-    size = np.bincount(group).tolist()
-    table = [{"segment": n, "users": s} for n, s in zip(names, size, strict=True)]
-    return Segments(of_user, table, silhouette)
+    groups = Groups(mean, centre[order], tuple(names))
+    table = [{"segment": n, "users": s} for n, s in zip(names, size.tolist(), strict=True)]
+    return Segments(groups.of(user), table, silhouette, groups)
 
 
-def _best_groups(unit: Floats, seed: int) -> tuple[Ints, dict[int, float]]:
-    """The number of groups with the best silhouette on a sample; the fewest where they tie."""
-    tried: dict[int, tuple[float, Ints]] = {}
+def _best_centres(unit: Floats, seed: int) -> tuple[Floats, dict[int, float]]:
+    """For the number of groups with the best silhouette on a sample; the fewest where they tie."""
+    tried: dict[int, tuple[float, Floats]] = {}
     sample = np.arange(0, len(unit), max(1, len(unit) // JUDGED_USERS))[:JUDGED_USERS]
     for k in CHOICES:
         if k * USERS_A_SEGMENT > len(unit):
             break
-        group = np.unique(k_means(unit, k, seed), return_inverse=True)[1]
-        if 1 < len(np.unique(group[sample])) < len(sample):
-            score = silhouette_score(unit[sample], group[sample], metric="cosine")
-            tried[k] = (float(score), group)
+        centre = k_centres(unit, k, seed)
+        group = nearest_centre(unit[sample], centre)
+        if 1 < len(np.unique(group)) < len(sample):
+            score = silhouette_score(unit[sample], group, metric="cosine")
+            tried[k] = (float(score), centre)
     if not tried:
-        return np.zeros(len(unit), np.int64), {}
+        return np.zeros((1, unit.shape[1]), np.float32), {}
     best = max(tried, key=lambda k: (tried[k][0], -k))
     return tried[best][1], {k: score for k, (score, _) in tried.items()}
 
