@@ -26,6 +26,8 @@ class Snapshot:
     """[I] log of popularity then: the part of a score that is no taste"""
     reviews: Tensor | None
     """[I, t] mean vector of each item's reviews before it"""
+    states: Tensor | None = None
+    """[I, d] of the items, where they stand already"""
 
 
 def snapshot(inputs: Inputs, until: int | None, half_life: float | None) -> Snapshot:
@@ -59,7 +61,9 @@ def _mean_reviews(inputs: Inputs, until: int | None) -> Tensor | None:
 def first_vectors(model: Encoder, inputs: Inputs, moment: Snapshot) -> tuple[Tensor, Tensor]:
     """Item states [I, d], and users [U, d] from events and reviews alone, as of the moment."""
     everything = torch.arange(inputs.n_items, device=inputs.device)
-    states = model.items(everything, inputs, moment.reviews)
+    states = moment.states
+    if states is None:
+        states = model.items(everything, inputs, moment.reviews)
     event, now = _before(inputs, moment)
     users = model.first_level(
         inputs, event, inputs.user[event], inputs.n_users, now, moment.users_of_item,

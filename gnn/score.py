@@ -17,7 +17,7 @@ from gnn.encoded import Encoded
 from gnn.evaluate import Ints
 from gnn.fusion import Blend, Fusion
 from gnn.inputs import Inputs
-from gnn.linear import linear_filter
+from gnn.linear import LinearFilter, linear_filter
 from gnn.model import Encoder
 
 
@@ -32,6 +32,8 @@ class Scorer:
     rank: int
     """Of the linear filter's band; 0 where it has no weight"""
     seed: int
+    linear: LinearFilter | None = None
+    """Where it stands already; else it is made from the inputs' events"""
 
     @cached_property
     def encoded(self) -> Encoded:
@@ -46,7 +48,7 @@ class Scorer:
     def blend(self) -> Blend:
         flat = self.inputs.flat
         interactions = flat.matrix()
-        linear = linear_filter(interactions, self.rank, seed=self.seed)
+        linear = self.linear or linear_filter(interactions, self.rank, seed=self.seed)
         return Blend(linear, interactions, own_history(flat))
 
     def encoder_scores(self, users: Ints) -> Tensor:
