@@ -14,10 +14,12 @@ from safetensors.torch import load_file, save_file
 
 from gnn.config import TrainConfig
 from gnn.errors import ModelError
-from gnn.fitted_files import save_fitted
+from gnn.fitted_files import load_fitted, save_fitted
 from gnn.fusion import Fusion
 from gnn.inputs import Vocabulary, strings
+from gnn.kept_files import load_kept, save_kept
 from gnn.model import Encoder
+from gnn.refresh import Kept
 from gnn.tables import Candidate
 from gnn.train import Trained, device_of_choice
 
@@ -33,6 +35,15 @@ def save_model(candidate: Candidate, folder: Path) -> None:
     save_trained(candidate.trained, folder)
     if candidate.fitted is not None:
         save_fitted(candidate.fitted, folder, candidate.items["itemId"])
+    if candidate.standing is not None and candidate.catalogue is not None:
+        save_kept(candidate.standing, candidate.catalogue, folder)
+
+
+def load_kept_model(folder: Path) -> Kept:
+    """All of it, to profile single users by. Raises ModelError."""
+    standing, catalogue = load_kept(folder)
+    items = pa.chunked_array([catalogue.items])
+    return Kept(load_trained(folder), load_fitted(folder, items), standing, catalogue)
 
 
 def save_trained(trained: Trained, folder: Path) -> None:

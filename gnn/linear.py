@@ -35,6 +35,15 @@ class LinearFilter:
     out_of_band: Scores | None
     """[k, I] V^T D_i^1/2"""
 
+    @classmethod
+    def of(cls, r: sp.csr_matrix, into: Scores | None, out: Scores | None) -> LinearFilter:
+        """From the 0/1 matrix [U, I] and a band that was found before."""
+        by_user = np.asarray(r.sum(1)).ravel().astype(np.float32)
+        by_item = np.asarray(r.sum(0)).ravel().astype(np.float32)
+        in_item = sp.diags(_power(by_item, -0.5), dtype=np.float32)
+        first = (in_item @ r.T @ sp.diags(_power(by_user, -1), dtype=np.float32)).tocsr()
+        return cls(first, r, by_item, into, out)
+
     def two_hop(self, rows: sp.csr_matrix) -> Scores:
         """[B, I] from users' item rows [B, I], without D_i^-out."""
         return np.asarray(((rows @ self.first_hop) @ self.second_hop).toarray(), np.float32)
@@ -55,16 +64,15 @@ def linear_filter(interactions: sp.csr_matrix, rank: int, *, seed: int) -> Linea
     r = interactions.astype(np.float32)
     by_user = np.asarray(r.sum(1)).ravel().astype(np.float32)
     by_item = np.asarray(r.sum(0)).ravel().astype(np.float32)
-    in_item = sp.diags(_power(by_item, -0.5), dtype=np.float32)
-    first = (in_item @ r.T @ sp.diags(_power(by_user, -1), dtype=np.float32)).tocsr()
     into = out = None
     rank = min(rank, min(r.shape) // 4)
     if rank and r.nnz:
+        in_item = sp.diags(_power(by_item, -0.5), dtype=np.float32)
         normalised = sp.diags(_power(by_user, -0.5), dtype=np.float32) @ r @ in_item
         v = right_singular(normalised.tocsr(), rank, seed=seed)
         into = _power(by_item, -0.5)[:, None] * v
         out = v.T * _power(by_item, 0.5)[None, :]
-    return LinearFilter(first, r, by_item, into, out)
+    return LinearFilter.of(r, into, out)
 
 
 def _power(degree: Scores, exponent: float) -> Scores:

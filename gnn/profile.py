@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from gnn.catalogue import catalogue_of
 from gnn.clusters import extend_clusters, with_clusters
 from gnn.config import TrainConfig
 from gnn.encoded import Encoded
@@ -23,6 +24,7 @@ from gnn.portrait import (
     stand,
 )
 from gnn.profile_tables import Claim, derived_tables, item_table, similar_table, user_table
+from gnn.score import Scorer as ModelScorer
 from gnn.similar import effective_rank, mean_cosine, nearest_users
 from gnn.tables import Candidate, GraphTables, TextVectors
 from gnn.train import refit, train
@@ -68,6 +70,7 @@ def make_candidate(
         sensitive=sensitive,
         progress=progress,
     )
+    assert isinstance(profiles.scorer, ModelScorer)
     metrics = {**trained.metrics, **profiles.metrics}
     return Candidate(
         users=profiles.users,
@@ -82,6 +85,8 @@ def make_candidate(
         weights=served.weights,
         trained=served,
         fitted=fitted,
+        standing=profiles.standing,
+        catalogue=catalogue_of(profiles.graph, profiles.scorer),
     )
 
 

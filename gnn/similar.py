@@ -28,29 +28,31 @@ class Neighbours:
     """1 is the nearest"""
 
 
-def nearest_users(user: Floats, *, top: int = TOP, device: str | None = None) -> Neighbours:
-    """`user` [U, d] of any norm. Users with a zero vector have no neighbours and are nobody's; a
-    neighbour with a cosine of 0 or less is none."""
-    rows = np.flatnonzero(user.any(axis=1))
+def nearest_users(
+    user: Floats, *, rows: Ints | None = None, top: int = TOP, device: str | None = None
+) -> Neighbours:
+    """`user` [U, d] of any norm; of the users `rows`, in order (everyone where None). Users with a
+    zero vector have no neighbours and are nobody's; a neighbour with a cosine of 0 or less is
+    none."""
+    known = np.flatnonzero(user.any(axis=1))
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    unit = torch.nn.functional.normalize(torch.as_tensor(user[rows], device=chosen), dim=1)
-    n, k = len(rows), min(top, max(0, len(rows) - 1))
-    size = max(1, CELLS_A_BLOCK // max(1, n))
-    found = [_nearest(unit, start, min(start + size, n), k) for start in range(0, n, size)]
+    unit = torch.nn.functional.normalize(torch.as_tensor(user[known], device=chosen), dim=1)
+    asked = np.arange(len(known)) if rows is None else np.flatnonzero(np.isin(known, rows))
+    n, k = len(asked), min(top, max(0, len(known) - 1))
+    size = max(1, CELLS_A_BLOCK // max(1, len(known)))
+    found = [_nearest(unit, asked[start : start + size], k) for start in range(0, n, size)]
     if not found or k == 0:
         none = np.zeros(0, np.int64)
         return Neighbours(none, none, none.astype(np.float32), none)
     cosine, other = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
     who, place = np.nonzero(cosine > 0)
-    return Neighbours(rows[who], rows[other[who, place]], cosine[who, place], place + 1)
+    return Neighbours(known[asked[who]], known[other[who, place]], cosine[who, place], place + 1)
 
 
-def _nearest(
-    unit: torch.Tensor, start: int, stop: int, k: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    cosine = unit[start:stop] @ unit.T
-    own = torch.arange(stop - start, device=unit.device)
-    cosine[own, own + start] = -2
+def _nearest(unit: torch.Tensor, asked: Ints, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    own = torch.as_tensor(asked, device=unit.device)
+    cosine = unit[own] @ unit.T
+    cosine[torch.arange(len(own), device=unit.device), own] = -2
     values, columns = best_columns(cosine, k)
     return values.clamp(max=1), columns
 

@@ -15,7 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from gnn.catalogue import Catalogue
     from gnn.fitted import Fitted
+    from gnn.portrait import Standing
     from gnn.train import Trained
 
 
@@ -80,3 +82,7 @@ class Candidate:
     """The model that served the tables, for `gnn.checkpoint`."""
     fitted: Fitted | None = None
     """The calibrations that turned its vectors into claims."""
+    standing: Standing | None = None
+    """What it says of all users together, and ..."""
+    catalogue: Catalogue | None = None
+    """... its items, for profiling single users anew."""

@@ -1,0 +1,99 @@
+"""Users whose edges changed → their profiles anew, by a release's model, calibrations and items.
+Nobody else is touched, and the work grows with these users alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from gnn.catalogue import Catalogue, on_catalogue, places_of, scorer_on, with_newcomers
+from gnn.fitted import Fitted, final_window
+from gnn.graph import Ints, events
+from gnn.inputs import inputs
+from gnn.portrait import Standing, attributes, category_interests, item_interests, look_at
+from gnn.profile_tables import Claim, similar_table, user_table
+from gnn.similar import nearest_users
+from gnn.tables import GraphTables, TextVectors
+from gnn.train import Trained
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a release keeps so that single users can be profiled anew."""
+
+    trained: Trained
+    fitted: Fitted
+    standing: Standing
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """Of the N users asked for, in their order."""
+
+    users: pa.Table
+    """userId and profile properties, without those of the social graph"""
+    edges: dict[str, pa.Table]
+    """INTERESTED_IN.Category and INTERESTED_IN.Item"""
+    vectors: Floats
+    """[N, d]"""
+
+
+def is_new(kept: Kept, items: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """[I] items that came after the release: only their text is read."""
+    return places_of(kept.catalogue, items) < 0
+
+
+def profile_users(
+    kept: Kept,
+    graph: GraphTables,
+    text: TextVectors | None,
+    rows: Ints,
+    *,
+    version: str,
+    as_of: int | None,
+    sensitive: frozenset[str] = frozenset(),
+) -> Renewed:
+    """`graph` holds the users of `rows` and those they listen to, with all events of both, all ties
+    of the users of `rows`, and the items these events touch.
+
+    An item that came after the release counts by its text and categories. Raises GraphError and
+    ModelError as `gnn.inputs`."""
+    trained, fitted, standing = kept.trained, kept.fitted, kept.standing
+    catalogue = with_newcomers(kept.catalogue, trained.model, graph, text)
+    new = len(catalogue) - len(kept.catalogue)
+    if new:
+        least = np.full(new, standing.share.min(initial=1), np.float32)
+        standing = replace(standing, share=np.concatenate([standing.share, least]))
+    graph = on_catalogue(catalogue, graph)
+    reviews = None if text is None else TextVectors(reviews=text.reviews)
+    window = final_window(events(graph), as_of, fitted.horizon_days)
+    known = inputs(
+        graph, reviews, window.seen, trained.model.known, trained.model.type_weight.device
+    )
+    scorer = scorer_on(catalogue, trained, known)
+    claim = Claim(version, as_of, fitted.horizon_days)
+    look = look_at(
+        graph, reviews, window, scorer, fitted, claim, sensitive=sensitive, usual=standing.usual
+    )
+    columns, _ = attributes(look, fitted, standing)
+    vectors = scorer.encoded.user
+    everyone = user_table(graph.users["userId"], vectors, columns, claim)
+    return Renewed(
+        users=everyone.take(pa.array(rows)),
+        edges={
+            "INTERESTED_IN.Category": category_interests(look, fitted, standing, rows),
+            "INTERESTED_IN.Item": item_interests(look, fitted, standing, rows),
+        },
+        vectors=vectors[rows],
+    )
+
+
+def similar_users(users: pa.ChunkedArray, vectors: Floats, rows: Ints, *, version: str) -> pa.Table:
+    """SIMILAR_TO of some users, among all [U] of them."""
+    return similar_table(nearest_users(vectors, rows=rows), users, version)
