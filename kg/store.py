@@ -123,6 +123,19 @@ class GraphStore(Protocol):
     def write_release(self, tables: ReleaseTables) -> dict[str, WriteCount]:
         """Publish: a reader sees the old profile of a user or the new one, never a mix."""
 
+    def around(self, users: Sequence[str], edges: Mapping[str, Sequence[str]]) -> Snapshot:
+        """What a few users' profiles are made of, at a cost that grows with them alone: of the
+        event and social tables in `edges` (with the columns asked for) all ties of these users,
+        and all events of theirs and of those they listen to. `nodes["User"]` begins with `users`
+        that are there, in the order given; `nodes["Item"]` has what the events touch."""
+
+    def renew_profiles(
+        self, users: pa.Table, edges: Mapping[str, pa.Table]
+    ) -> dict[str, WriteCount]:
+        """Some users' profiles anew: the columns given of `kg.profile.USER_PROFILE` (others stay),
+        and all edges from these users in the tables given. A reader of a user sees the old or the
+        new. Raises CountMismatch for users and ends that are not there."""
+
     def replace_edges(self, table: str, rows: pa.Table) -> WriteCount:
         """All edges of a table we write, for these; all or nothing."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import pyarrow as pa
 
+from kg.around import around
 from kg.errors import ConfigError, StoreError, StoreUnavailable, WriteRefused
-from kg.ladybug_store import catalog, export, load, query, release
+from kg.ladybug_store import catalog, export, few, load, query, release
 from kg.ladybug_store.columns import Rows
 from kg.ladybug_store.engine import Engine, Writing, acquire, one_line
 from kg.ladybug_store.engine import release as give_back
@@ -78,6 +80,21 @@ class LadybugStore:
     def write_release(self, tables: ReleaseTables) -> dict[str, WriteCount]:
         with self._writing() as writing:
             return release.write_release(writing, tables)
+
+    def around(self, users: Sequence[str], edges: Mapping[str, Sequence[str]]) -> Snapshot:
+        with self._reading() as connection:
+            return around(
+                users,
+                edges,
+                partial(few.there, connection),
+                partial(few.edges_at, connection),
+            )
+
+    def renew_profiles(
+        self, users: pa.Table, edges: Mapping[str, pa.Table]
+    ) -> dict[str, WriteCount]:
+        with self._writing() as writing:
+            return few.renew_profiles(writing, users, edges)
 
     def replace_edges(self, table: str, rows: pa.Table) -> WriteCount:
         with self._writing() as writing:

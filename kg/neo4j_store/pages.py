@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -50,7 +50,7 @@ def read_nodes(server: Server, kind: NodeKind, columns: Sequence[str]) -> pa.Tab
             # the last node is asked for again: it says where the next page starts
             start = keys[-1]
             lists = [column[:-1] for column in lists]
-        pages.append(_table(lists, types))
+        pages.append(table_of(lists, types))
         pace.learn(pages[-1].num_rows, pages[-1].nbytes)
     return joined(pages, types)
 
@@ -73,7 +73,7 @@ def read_edges(
         lists = server.read(
             partial(_record, statement=statement, first=first, last=last, until=until)
         )
-        page = _table(lists, types)
+        page = table_of(lists, types)
         pace.learn(page.num_rows, page.nbytes)
         yield page
 
@@ -103,13 +103,13 @@ def _ranges(
 
 def joined(pages: Sequence[pa.Table], types: dict[str, Type]) -> pa.Table:
     """Vectors get the width they turn out to have."""
-    whole = pa.concat_tables([_table([[] for _ in types], types), *pages])
+    whole = pa.concat_tables([table_of([[] for _ in types], types), *pages])
     return pa.table(
         {n: fixed_width(whole[n]) if t is Type.VECTOR else whole[n] for n, t in types.items()}
     )
 
 
-def _table(lists: Sequence[list[Any]], types: dict[str, Type]) -> pa.Table:
+def table_of(lists: Sequence[list[Any]], types: Mapping[str, Type]) -> pa.Table:
     return pa.table(
         {n: pa.array(c, t.arrow) for (n, t), c in zip(types.items(), lists, strict=True)}
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pyarrow as pa
 
+from kg.around import around
 from kg.errors import StoreUnavailable, WriteRefused
-from kg.neo4j_store import ddl, text
+from kg.neo4j_store import ddl, few, text
 from kg.neo4j_store.connection import Server, connect, run
 from kg.neo4j_store.export import export
 from kg.neo4j_store.kinds import edge_kind, kind_of, node_kind
@@ -74,6 +76,15 @@ class Neo4jStore:
 
     def write_release(self, tables: ReleaseTables) -> dict[str, WriteCount]:
         return write_release(self._writer(), tables)
+
+    def around(self, users: Sequence[str], edges: Mapping[str, Sequence[str]]) -> Snapshot:
+        server = self._server()
+        return around(users, edges, partial(few.there, server), partial(few.edges_at, server))
+
+    def renew_profiles(
+        self, users: pa.Table, edges: Mapping[str, pa.Table]
+    ) -> dict[str, WriteCount]:
+        return few.renew_profiles(self._writer(), users, edges)
 
     def replace_edges(self, table: str, rows: pa.Table) -> WriteCount:
         return replace_edges(self._writer(), edge_kind(table, {}), rows)

@@ -96,6 +96,11 @@ def missing_keys(label: str) -> str:
     )
 
 
+def found_keys(label: str) -> str:
+    """Those of $keys that a node of the label has."""
+    return f"UNWIND $keys AS key {_node('n', label, 'key')} RETURN collect(key) AS keys"
+
+
 # --- writing nodes
 
 
@@ -253,7 +258,26 @@ def edge_page(table: EdgeTable, columns: Sequence[str], *, until: bool) -> str:
     )
 
 
+def edges_at(table: EdgeTable, columns: Sequence[str], end: str) -> str:
+    """Edges whose `end` is one of the nodes $keys; one record: src, dst, columns."""
+    a, b = (quoted(NODE_BY_LABEL[label].key) for label in (table.src, table.dst))
+    name, label = ("a", table.src) if end == SRC else ("b", table.dst)
+    lists = "".join(f", [e IN es | e.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
+    return (
+        f"UNWIND $keys AS key {_node(name, label, 'key')} "
+        f"WITH collect({name}) AS found UNWIND found AS {name} "
+        f"MATCH (a{_label('a', name, table.src)})-[e:{quoted(table.type.name)}]->"
+        f"(b{_label('b', name, table.dst)}) "
+        "WITH collect(a) AS sources, collect(b) AS targets, collect(e) AS es "
+        f"RETURN [a IN sources | a.{a}] AS src, [b IN targets | b.{b}] AS dst{lists}"
+    )
+
+
 # --- pieces
+
+
+def _label(name: str, bound: str, label: str) -> str:
+    return "" if name == bound else f":{quoted(label)}"
 
 
 def _p(columns: Sequence[str], column: str) -> str:
