@@ -40,9 +40,12 @@ def _edge_columns() -> dict[str, tuple[str, ...]]:
     return columns
 
 
+EDGE_COLUMNS = _edge_columns()
+
+
 def read_graph(store: GraphStore, *, until: int | None = None) -> GraphTables:
     """All the model sees of a store; `until` hides events from that moment on."""
-    return graph_tables(store.export(NODE_COLUMNS, _edge_columns(), until=until))
+    return graph_tables(store.export(NODE_COLUMNS, EDGE_COLUMNS, until=until))
 
 
 def graph_tables(snapshot: Snapshot) -> GraphTables:

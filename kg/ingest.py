@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from kg.errors import ConfigError, CountMismatch
 from kg.profile import PROFILE_OF
-from kg.schema import load_order, table_schema
+from kg.schema import EDGE_TABLES, load_order, table_schema
+from kg.stale import Watch
 from kg.store import GraphStore, WriteCount
 
 if TYPE_CHECKING:
@@ -21,10 +22,16 @@ _BATCH = 200_000
 
 
 def ingest(
-    staged: Staged, store: GraphStore, *, progress: Progress | None = None
+    staged: Staged,
+    store: GraphStore,
+    *,
+    now: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, WriteCount]:
     """Write what was staged; the same again changes nothing. A table's rows with fewer columns (a
-    node that was only named) leave the other columns of a known row as they are.
+    node that was only named) leave the other columns of a known row as they are. Where a release is
+    live, the users whose edges come or change are marked stale as of `now` (epoch s; default: the
+    clock's), for `kg refresh`.
 
     Raises ConfigError for an attribute that has a profile property's name, CountMismatch where the
     store did not take as many rows as were staged.
@@ -33,7 +40,10 @@ def ingest(
     store.ensure_schema(staged.attributes)
     there = store.counts()
     written: dict[str, WriteCount] = {}
+    watch = Watch.of(store, staged.tables, now)
     for table in load_order(tuple(staged.tables)):
+        if table in EDGE_TABLES:
+            watch.before()
         parts = [p for p in staged.tables[table] if pq.read_metadata(p).num_rows]
         total = sum(pq.read_metadata(p).num_rows for p in parts)
         count = WriteCount()
@@ -50,6 +60,7 @@ def ingest(
         if answered != total:
             raise CountMismatch(f"{table}: {total} rows were staged, the store answers {answered}")
         written[table] = count
+    watch.after(written)
     return written
 
 

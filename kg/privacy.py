@@ -13,7 +13,11 @@ from pydantic import BaseModel
 from kg.errors import NotFound
 from kg.releases import exchange, verify, versions
 from kg.schema import EDGE_TABLES
+from kg.stale import has_profiles, mark, with_listeners
 from kg.store import GraphStore
+
+KEPT = "model/kept_interactions.parquet"
+"""What users took up, by which the linear filter scores others."""
 
 
 class Forgotten(BaseModel):
@@ -31,10 +35,12 @@ class Forgotten(BaseModel):
     )
 
 
-def forget(store: GraphStore, releases: Path, user_ids: Sequence[str]) -> Forgotten:
+def forget(store: GraphStore, releases: Path, user_ids: Sequence[str], *, now: int) -> Forgotten:
     """Remove users from releases first, then from the store, so that a run that stops half-way can
-    be repeated. Raises NotFound where nothing anywhere knows one of them."""
+    be repeated. Those whose profiles hold a part of them are marked stale as of `now` (epoch s),
+    for the next refresh. Raises NotFound where nothing anywhere knows one of them."""
     gone = list(dict.fromkeys(user_ids))
+    _mark_listeners(store, gone, now)
     rows = {v: _forget_in_release(releases / v, gone) for v in versions(releases)}
     deleted = store.delete_users(gone).deleted
     if not deleted and not any(rows.values()):
@@ -42,11 +48,19 @@ def forget(store: GraphStore, releases: Path, user_ids: Sequence[str]) -> Forgot
     return Forgotten(users=deleted, releases={v: n for v, n in rows.items() if n})
 
 
+def _mark_listeners(store: GraphStore, gone: list[str], now: int) -> None:
+    if has_profiles(store):
+        asked = pa.array(gone, pa.string())
+        near = with_listeners(store, asked)
+        mark(store, near.filter(pc.invert(pc.is_in(near, asked))), at=now)
+
+
 def _forget_in_release(folder: Path, user_ids: list[str]) -> int:
     verify(folder)
     gone = pa.array(user_ids, pa.string())
     removed, changed = 0, {}
-    for path in [folder / "users.parquet", *sorted((folder / "edges").glob("*.parquet"))]:
+    named = [folder / "users.parquet", *sorted((folder / "edges").glob("*.parquet"))]
+    for path in [*named, *(p for p in [folder / KEPT] if p.is_file())]:
         table = kept = pq.read_table(path)
         for column in _user_columns(path):
             kept = kept.filter(pc.invert(pc.is_in(kept[column], gone)))
@@ -59,7 +73,7 @@ def _forget_in_release(folder: Path, user_ids: list[str]) -> int:
 
 
 def _user_columns(path: Path) -> list[str]:
-    if path.name == "users.parquet":
+    if path.name in ("users.parquet", Path(KEPT).name):
         return ["userId"]
     table = EDGE_TABLES[path.stem]
     return [end for end, label in (("src", table.src), ("dst", table.dst)) if label == "User"]

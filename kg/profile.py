@@ -49,6 +49,8 @@ USER_PROFILE: tuple[ProfileProperty, ...] = (
     _p("coldStart", S, "what stands behind the profile: events | friends | text | nothing", "",
        "count of evidence", ""),
     _p("evidenceCount", I, "events, friends and reviews behind the profile", "count", "count", ""),
+    _p("staleSince", I, "edges changed after the profile was made; null while it is fresh",
+       "epoch s", "marked by every load and erasure until `kg refresh` or a publish", ""),
 )  # fmt: skip
 
 ITEM_PROFILE: tuple[ProfileProperty, ...] = (

@@ -19,6 +19,7 @@ from kg.releases import (
     record_publication,
     release_tables,
 )
+from kg.stale import kept_by_publish, marks
 from kg.store import GraphStore, WriteCount
 
 
@@ -55,7 +56,8 @@ def publish(
         )
     forced = force if failed else None
     store.ensure_schema()
-    written = store.write_release(release_tables(card, tables, now=now, forced=forced))
+    fresh = {**tables, "users": kept_by_publish(tables["users"], marks(store), card.created_at)}
+    written = store.write_release(release_tables(card, fresh, now=now, forced=forced))
     record_publication(
         releases, version, Publication(at=now, store=store.url, gates=gates, forced=forced)
     )

@@ -43,9 +43,10 @@ def test_edge_tables_have_the_declared_columns(found, name):
     [("users", "userId", USER_PROFILE), ("items", "itemId", ITEM_PROFILE)],
 )
 def test_node_tables_have_the_declared_properties(table, key, declared):
-    """Every property of the profile but those of the social graph, with its type."""
+    """Every property of the profile with its type, but those of the social graph and the mark of a
+    load."""
     expected = {key: Type.STRING} | {
-        p.name: p.type for p in declared if p.name not in FROM_THE_SOCIAL_GRAPH
+        p.name: p.type for p in declared if p.name not in (*FROM_THE_SOCIAL_GRAPH, "staleSince")
     }
     assert types(getattr(WITH_CATEGORIES, table)) == expected
 

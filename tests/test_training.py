@@ -171,7 +171,7 @@ def test_forgetting(store: GraphStore, releases: Path) -> None:
     old, new = versions(releases)
     publish(store, releases, old, now=NOW)
     user = read_tables(releases, old)["users"]["userId"][0].as_py()
-    done = forget(store, releases, [user])
+    done = forget(store, releases, [user], now=NOW)
     assert done.users == 1
     assert set(done.releases) == {old, new}
     for version in versions(releases):
@@ -186,7 +186,7 @@ def test_forgetting(store: GraphStore, releases: Path) -> None:
 def test_forgetting_nobody_is_an_error(store: GraphStore, releases: Path) -> None:
     """A mistyped id is not taken for a person removed."""
     with pytest.raises(NotFound, match="none of 1 users"):
-        forget(store, releases, ["nobody"])
+        forget(store, releases, ["nobody"], now=NOW)
 
 
 def test_a_new_user_gets_a_profile_without_training(store: GraphStore, releases: Path) -> None:

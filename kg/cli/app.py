@@ -15,6 +15,7 @@ from kg.cli.load import load
 from kg.cli.profile import profile
 from kg.cli.query import query
 from kg.cli.recommend import recommend
+from kg.cli.refresh import refresh
 from kg.cli.releases import releases
 from kg.cli.train import publish, retrain, rollback, train
 
@@ -48,7 +49,7 @@ def options(
 
 
 for command in (
-    load, train, publish, retrain, rollback,
+    load, train, publish, retrain, refresh, rollback,
     query, profile, recommend, export, forget, doctor, demo,
 ):  # fmt: skip
     app.command()(command)

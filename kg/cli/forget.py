@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -28,7 +29,7 @@ def forget(
     if not yes:
         typer.confirm(f"remove {len(users)} users from {url} for good?", abort=True, err=True)
     with open_chosen(url, read_only=False) as graph:
-        done = remove(graph, releases_of(url, releases), users)
+        done = remove(graph, releases_of(url, releases), users, now=int(time.time()))
     if json_:
         print_json(done.model_dump())
         return

@@ -1,0 +1,271 @@
+"""Users whose edges changed → new profiles by the live release's model; nobody else is touched, and
+the work grows with these users, not with the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kg.arrays import EDGE_COLUMNS, graph_tables
+from kg.errors import ConfigError, NotFound, ReleaseError
+from kg.publish import live_version
+from kg.releases import Card, read_card, verify
+from kg.schema import BEHAVIOURS, NODE_BY_LABEL, SOCIAL, table_schema
+from kg.stale import clear, marks, with_listeners
+from kg.store import GraphStore, Snapshot, WriteCount
+from kg.training import Progress, Training, item_text, needs_training_packages
+
+if TYPE_CHECKING:
+    from gnn.refresh import Kept, Renewed
+    from gnn.tables import GraphTables, TextVectors
+    from gnn.text import ReviewEncoder
+
+AT_ONCE = 5_000
+"""Users profiled together; their neighbourhood is held in memory."""
+EVENTS = (*BEHAVIOURS, *SOCIAL)
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh did."""
+
+    version: str
+    users: int
+    as_of: int | None
+    new_items: int
+    """Items of their events that came after the release: they count by text and category."""
+    written: dict[str, WriteCount]
+
+
+@dataclass
+class Refresher:
+    """A live release held ready: opened once, it answers many refreshes."""
+
+    store: GraphStore
+    card: Card
+    kept: Kept
+    training: Training
+    _ids: pa.Array
+    """Of all users with a vector, and of those refreshed since"""
+    _vectors: np.ndarray = field(repr=False)
+    """[U, d]"""
+    _encoder: ReviewEncoder | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, store: GraphStore, releases: Path, training: Training) -> Refresher:
+        """`training` says which encoder, cache and sensitive categories; the settings are the
+        release's own. Raises ReleaseError (no live release, a folder that was changed), NotFound
+        (its folder is not here), ModelError (trained before releases could refresh)."""
+        version = live_version(store)
+        if version is None:
+            raise ReleaseError(
+                f"{store.url}: no release is live; run `kg train`, then `kg publish`"
+            )
+        card = read_card(releases, version)
+        verify(releases / version)
+        with needs_training_packages():
+            from gnn.checkpoint import load_kept_model
+        kept = load_kept_model(releases / version / "model")
+        ids, vectors = _all_vectors(store, kept.trained.config.dim)
+        return cls(store, card, kept, training, ids, vectors)
+
+    def refresh_stale(self, *, now: int, progress: Progress | None = None) -> Refreshed:
+        """All users marked stale, and those who read them."""
+        found = marks(self.store)
+        users = with_listeners(self.store, found["userId"].combine_chunks())
+        done = self.refresh(users.to_pylist(), now=now, progress=progress)
+        clear(self.store, found)
+        return done
+
+    def refresh(
+        self, users: Sequence[str], *, now: int, progress: Progress | None = None
+    ) -> Refreshed:
+        """These users, as of the last event around them (never after `now`, epoch s, nor before
+        the release's own moment). Raises NotFound for users the store does not have."""
+        wanted = list(dict.fromkeys(users))
+        blocks = [wanted[k : k + AT_ONCE] for k in range(0, len(wanted), AT_ONCE)]
+        as_of = self._as_of(blocks, now) if len(blocks) > 1 else None
+        written: dict[str, WriteCount] = {}
+        new_items = 0
+        for n, block in enumerate(blocks):
+            if progress:
+                progress("refresh", n * AT_ONCE, len(wanted))
+            near = _around(self.store, block)
+            moment = as_of or self._moment([near], now)
+            renewed, came = self._renewed(near, len(block), moment)
+            new_items += came
+            tables = {**renewed.edges, "SIMILAR_TO": self._similar(renewed)}
+            for name, count in self.store.renew_profiles(renewed.users, tables).items():
+                written[name] = written.get(name, WriteCount()) + count
+        if progress and wanted:
+            progress("refresh", len(wanted), len(wanted))
+        said = as_of or (moment if blocks else self.card.as_of)
+        return Refreshed(self.card.version, len(wanted), said, new_items, written)
+
+    def _as_of(self, blocks: list[list[str]], now: int) -> int | None:
+        times = dict.fromkeys(BEHAVIOURS, ("at",))
+        return self._moment([self.store.around(block, times) for block in blocks], now)
+
+    def _moment(self, near: Sequence[Snapshot], now: int) -> int | None:
+        """The second after the last event, between the release's moment and now."""
+        if self.card.as_of is None:
+            return None
+        last = [pc.max(s.edges[name]["at"]).as_py() for s in near for name in BEHAVIOURS]
+        return min(now, max([self.card.as_of, *(int(t) + 1 for t in last if t is not None)]))
+
+    def _renewed(self, near: Snapshot, asked: int, as_of: int | None) -> tuple[Renewed, int]:
+        from gnn.refresh import is_new, profile_users
+
+        ids = near.nodes["User"]["userId"].slice(0, asked)
+        known = is_new(self.kept, near.nodes["Item"]["itemId"])
+        graph = graph_tables(_with_newcomers(self.store, near, pa.array(known)))
+        rows = np.asarray(pc.index_in(ids, graph.users["userId"]).to_numpy(), np.int64)
+        renewed = profile_users(
+            self.kept,
+            graph,
+            self._text(graph),
+            rows,
+            version=self.card.version,
+            as_of=as_of,
+            sensitive=self.training.sensitive,
+        )
+        return renewed, int(known.sum())
+
+    def _text(self, graph: GraphTables) -> TextVectors | None:
+        """Vectors of the reviews, and of the items that have a text here: those that are new."""
+        if self.card.encoder is None:
+            return None
+        from gnn.tables import TextVectors
+
+        reviews = graph.behaviour.get("REVIEWED")
+        items = item_text(graph.items)
+        return TextVectors(
+            items=self.encoder.encode(items) if items.null_count < len(items) else None,
+            reviews=None if reviews is None else self.encoder.encode(reviews["text"]),
+        )
+
+    @property
+    def encoder(self) -> ReviewEncoder:
+        """The one the release was trained with. Raises ConfigError where another is named."""
+        if self._encoder is None:
+            from gnn.text import ReviewEncoder
+
+            opened = ReviewEncoder.open(self.training.encoder, cache=self.training.cache)
+            if opened.fingerprint != self.card.encoder:
+                raise ConfigError(
+                    f"encoder {self.training.encoder!r} is not the one release "
+                    f"{self.card.version} was trained with; name that one with --encoder, or train "
+                    "again"
+                )
+            self._encoder = opened
+        return self._encoder
+
+    def _similar(self, renewed: Renewed) -> pa.Table:
+        from gnn.refresh import similar_users
+
+        users = renewed.users["userId"].combine_chunks()
+        place = np.asarray(pc.fill_null(pc.index_in(users, self._ids), -1).to_numpy(), np.int64)
+        came = np.flatnonzero(place < 0)
+        place[came] = len(self._ids) + np.arange(len(came))
+        self._ids = pa.concat_arrays([self._ids, users.take(pa.array(came))])
+        self._vectors = np.concatenate([self._vectors, renewed.vectors[came]])
+        self._vectors[place] = renewed.vectors
+        return similar_users(
+            pa.chunked_array([self._ids]), self._vectors, place, version=self.card.version
+        )
+
+
+def _around(store: GraphStore, users: Sequence[str]) -> Snapshot:
+    near = store.around(users, {name: EDGE_COLUMNS[name] for name in EVENTS})
+    there = near.nodes["User"]["userId"].slice(0, len(users))
+    lost = [u for u, found in zip(users, there.to_pylist(), strict=False) if u != found]
+    if lost or len(there) < len(users):
+        who = lost[0] if lost else users[len(there)]
+        raise NotFound(f"no user {who[:80]!r} in {store.url}")
+    return near
+
+
+def _all_vectors(store: GraphStore, dim: int) -> tuple[pa.Array, np.ndarray]:
+    users = store.export({"User": ("embedding",)}, {}).nodes["User"]
+    users = users.filter(pc.is_valid(users["embedding"]))
+    flat = pc.list_flatten(users["embedding"]).to_numpy()
+    vectors = np.array(flat, np.float32).reshape(users.num_rows, dim)
+    return users["userId"].combine_chunks().cast(pa.string()), vectors
+
+
+def _with_newcomers(store: GraphStore, near: Snapshot, new: pa.Array) -> Snapshot:
+    """The neighbourhood with what the model reads of items: text and categories of the new ones,
+    nothing of those it has."""
+    keys = near.nodes["Item"]["itemId"]
+    items = _empty("Item").select(["title", "description", "brand"])
+    categories, member_of = _empty("Category"), _edges("IN_CATEGORY", pa.string())
+    fresh = keys.filter(new)
+    if len(fresh):
+        ids = {"ids": fresh.to_pylist()}
+        items = _read(
+            store,
+            "MATCH (i:Item) WHERE i.itemId IN $ids "
+            "RETURN i.itemId AS itemId, i.title AS title, i.description AS description, "
+            "i.brand AS brand",
+            ids,
+            [*items.schema, pa.field("itemId", pa.string())],
+        )
+        items = items.take(pc.index_in(keys, items["itemId"])).drop_columns(["itemId"])
+        member_of = _read(
+            store,
+            "MATCH (i:Item)-[e:IN_CATEGORY]->(c:Category) WHERE i.itemId IN $ids "
+            "AND (c.derived IS NULL OR NOT c.derived) "
+            "RETURN i.itemId AS src, c.categoryId AS dst, e.weight AS weight",
+            ids,
+            list(member_of.schema),
+        )
+        ends = pc.unique(member_of["dst"])
+        categories = pa.table(
+            {f.name: ends if f.name == "categoryId" else pa.nulls(len(ends), f.type)
+             for f in categories.schema}
+        )  # fmt: skip
+    else:
+        items = items.take(pa.nulls(len(keys), pa.int64()))
+    rows = {
+        "src": pc.index_in(member_of["src"], keys).cast(pa.int64()),
+        "dst": pc.index_in(member_of["dst"], categories["categoryId"]).cast(pa.int64()),
+        "weight": member_of["weight"],
+    }
+    return replace(
+        near,
+        nodes={
+            **near.nodes,
+            "Item": pa.table({"itemId": keys, **{c: items[c] for c in items.column_names}}),
+            "Category": categories,
+        },
+        edges={**near.edges, "IN_CATEGORY": pa.table(rows), "CHILD_OF": _edges("CHILD_OF")},
+    )
+
+
+def _empty(label: str) -> pa.Table:
+    return NODE_BY_LABEL[label].arrow.empty_table()
+
+
+def _edges(name: str, ends: pa.DataType | None = None) -> pa.Table:
+    """No edges, with the ends as rows, or as given."""
+    schema = table_schema(name)
+    kind = ends or pa.int64()
+    return pa.schema(
+        [f.with_type(kind) if f.name in ("src", "dst") else f for f in schema]
+    ).empty_table()
+
+
+def _read(
+    store: GraphStore, text: str, params: dict[str, list[str]], schema: list[pa.Field]
+) -> pa.Table:
+    found = store.query(text, params, max_rows=100_000_000, timeout_s=600)
+    types = {f.name: f.type for f in schema}
+    return pa.table(
+        {c: pa.array([r[k] for r in found.rows], types[c]) for k, c in enumerate(found.columns)}
+    )
