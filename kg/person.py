@@ -159,10 +159,7 @@ def _notes(
     if release is None:
         return ["No profile: nothing is published yet. Run `kg train`, then `kg publish`."]
     if declared["modelVersion"] is None:
-        return [
-            f"No profile: the user came after the live release {release}. "
-            "Run `kg train`, then `kg publish`."
-        ]
+        return [f"No profile: the user came after the live release {release}. Run `kg refresh`."]
     notes = []
     cold = declared["coldStart"]
     if cold is not None and cold != "events":
@@ -174,6 +171,11 @@ def _notes(
     if as_of is not None and newer and max(newer) > as_of:
         notes.append(
             f"Behind: the user was active on {moment(max(newer))}, after the profile's cut-off "
-            f"{moment(as_of)}. Run `kg train`, then `kg publish`."
+            f"{moment(as_of)}. Run `kg refresh`."
+        )
+    elif declared["staleSince"] is not None:
+        notes.append(
+            "Stale: the user's edges, or those of somebody the user reads, changed on "
+            f"{moment(declared['staleSince'])}. Run `kg refresh`."
         )
     return notes

@@ -235,8 +235,8 @@ def _says(found: _List, properties: dict[str, Any], seen: set[str], *, published
         )
     if seen:
         return (
-            "No profile: the user came after the live release. Chosen by the user's own items, "
-            "friends and what is popular."
+            "No profile: the user came after the live release (`kg refresh`). Chosen by the user's "
+            "own items, friends and what is popular."
         )
     sources = {item.source for item in found.found}
     on = "friends" if sources & {"interest", "taste", "friends"} else "what is popular"

@@ -68,8 +68,7 @@ def test_freshness(shop_store: GraphStore) -> None:
         ("ada", []),
         ("gus", ["Cold start: the profile stands on friends only: no event yet."]),
         ("hal", ["Cold start: the profile stands on nothing: no event, no friend, no text."]),
-        ("ivy", ["No profile: the user came after the live release r2. "
-                 "Run `kg train`, then `kg publish`."]),
+        ("ivy", ["No profile: the user came after the live release r2. Run `kg refresh`."]),
     ],
 )  # fmt: skip
 def test_notes(shop_store: GraphStore, user: str, notes: list[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from kg.person import person
 from kg.recommend import recommend
 from kg.schema import table_schema
+from kg.stale import mark
 from kg.store import GraphStore, open_store
 from tests import small_shop
 from tests.small_shop import AS_OF, DAY
@@ -77,5 +78,15 @@ def test_a_profile_that_is_behind(store: GraphStore) -> None:
     view(store, "ada", "piano", AS_OF + DAY)
     assert person(store, "ada").notes == [
         "Behind: the user was active on 2023-07-02, after the profile's cut-off 2023-07-01. "
-        "Run `kg train`, then `kg publish`."
+        "Run `kg refresh`."
+    ]
+
+
+def test_a_profile_that_is_stale(store: GraphStore) -> None:
+    """A change of edges without a later event, a friend erased say, is said too."""
+    store.write_release(small_shop.release())
+    mark(store, ["ada"], at=AS_OF + DAY)
+    assert person(store, "ada").notes == [
+        "Stale: the user's edges, or those of somebody the user reads, changed on 2023-07-02. "
+        "Run `kg refresh`."
     ]

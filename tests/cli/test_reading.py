@@ -198,7 +198,7 @@ def test_profile_cold_start_is_said(shop_url: str, capsys: Output) -> None:
 def test_profile_missing_is_said(shop_url: str, capsys: Output) -> None:
     """A user without a profile is shown, with what to run."""
     out, _ = run(capsys, shop_url, "profile", "ivy")
-    assert "No profile: the user came after the live release r2. Run `kg train`" in out
+    assert "No profile: the user came after the live release r2. Run `kg refresh`" in out
 
 
 def test_profile_of_nobody(shop_url: str, capsys: Output) -> None:
