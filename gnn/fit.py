@@ -123,11 +123,11 @@ def start(
 
 
 def _moments(inputs: Inputs, model: Encoder, config: TrainConfig) -> list[int]:
-    """Quantiles of the positives' times, the first after a twentieth of them; fewer where a
-    snapshot is large."""
+    """The first event, before which nothing is known, and quantiles of the positives' times, the
+    first after a twentieth of them; fewer where a snapshot is large."""
     at = np.sort(inputs.flat.at[inputs.flat.positive])
     users = inputs.n_users * model.dim * len(inputs.friends)
     cells = users + inputs.n_items * (2 + model.known.review_text)
     number = max(1, min(config.snapshots, SNAPSHOT_CELLS // max(cells, 1)))
     places = np.linspace(0.05, 1, number + 1)[:-1]
-    return sorted({int(at[int(p * len(at))]) for p in places})
+    return sorted({int(inputs.flat.at.min()), *(int(at[int(p * len(at))]) for p in places)})

@@ -31,10 +31,10 @@ class Fusion(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    encoder: float = 1
-    two_hop: float = 0
-    band: float = 0
-    own: float = 0
+    encoder: float = 1.0
+    two_hop: float = 0.0
+    band: float = 0.0
+    own: float = 0.0
     out: float = 0.5
     """Exponent of an item's users in the two-hop score: 0 favours popular items."""
 
@@ -54,17 +54,17 @@ PRIOR = Fusion(two_hop=0.2, out=0.25)
 """What holds until validation says otherwise."""
 OUT = (0.0, 0.25, 0.5)
 NAMES = ("encoder", *(f"two_hop^{out}" for out in OUT), "band", "own")
-_WEIGHTS = (0, 0.05, 0.1, 0.2, 0.35, 0.6, 1, 2)
+_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 2.0)
 STEPS: tuple[list[dict[str, float]], ...] = (
-    [{"two_hop": 0}, *({"two_hop": w, "out": o} for w in _WEIGHTS[1:] for o in OUT)],
+    [{"two_hop": 0.0}, *({"two_hop": w, "out": o} for w in _WEIGHTS[1:] for o in OUT)],
     [{"band": w} for w in _WEIGHTS],
-    [{"own": w} for w in (0, 0.3, 1, 3, 10)],
-    [{"encoder": w} for w in (1, 0.3, 0)],
+    [{"own": w} for w in (0.0, 0.3, 1.0, 3.0, 10.0)],
+    [{"encoder": w} for w in (1.0, 0.3, 0.0)],
 )
 """The settings tried, one group after the other."""
 LINEAR: tuple[list[dict[str, float]], ...] = (
     [{"out": o} for o in OUT],
-    [{"band": w} for w in (0, 0.35, 1)],
+    [{"band": w} for w in (0.0, 0.35, 1.0)],
 )
 
 

@@ -43,12 +43,17 @@ class Trial:
 
     def task(self, of: TaskOf, size: int, seed: int) -> Task:
         """Of at most `size` users. Raises GraphError where there is nothing to predict."""
-        whole = task(self.before, self.held_out, of)
-        if not len(whole):
+        found = self.find(of, size, seed)
+        if found is None:
             raise GraphError(
                 "nothing new to predict: all held-out events repeat earlier ones; load more data"
             )
-        return whole.sample(size, np.random.default_rng(seed))
+        return found
+
+    def find(self, of: TaskOf, size: int, seed: int) -> Task | None:
+        """None where there is nothing to predict."""
+        whole = task(self.before, self.held_out, of)
+        return whole.sample(size, np.random.default_rng(seed)) if len(whole) else None
 
 
 def choose_half_life(trial: Trial, on: Task) -> float | None:

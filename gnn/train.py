@@ -199,8 +199,7 @@ def _judged(
             "kind": parts.kind, "train_until": parts.train_until, "val_until": parts.val_until,
         },
     }  # fmt: skip
-    if trained.repeats:
-        new = trial.task("new items", JUDGED, trained.seed)
+    if trained.repeats and (new := trial.find("new items", JUDGED, trained.seed)):
         metrics["quality_new_items"] = judge(test, trial, new, linear, trained.half_life)
     return replace(trained, metrics=metrics)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from gnn.config import TrainConfig
-from gnn.tables import GraphTables
+from gnn.tables import GraphTables, TextVectors
 from tests.gnn.planted import DAY, acts, tables
 
 QUICK = TrainConfig(dim=16, epochs=8, batch=16, rank=8, learning_rate=0.03)
@@ -54,10 +54,6 @@ def communities(
     )
 
 
-def with_behaviour(graph: GraphTables, **types: pa.Table) -> GraphTables:
-    return replace(graph, behaviour=types)
-
-
 def without_users(graph: GraphTables, users: np.ndarray) -> GraphTables:
     """The same nodes, without these users' events."""
     kept = {
@@ -65,3 +61,47 @@ def without_users(graph: GraphTables, users: np.ndarray) -> GraphTables:
         for kind, t in graph.behaviour.items()
     }
     return replace(graph, behaviour=kept)
+
+
+def rich(
+    n_users: int = 120, n_items: int = 40, *, seed: int = 0
+) -> tuple[GraphTables, TextVectors]:
+    """Two communities with everything a shop may have: purchases, opinions high and low, reviews
+    with text, returns, two kinds of ties with and without times, categories two levels deep."""
+    rng = np.random.default_rng(seed)
+    plain = communities(n_users=n_users, n_items=n_items, ties="homophilous", seed=seed)
+    bought = plain.behaviour["PURCHASED"]
+    user, item, at = (bought[c].to_numpy() for c in ("src", "dst", "at"))
+
+    def some(share: float, **more: object) -> pa.Table:
+        rows = np.flatnonzero(rng.random(len(user)) < share)
+        picked = {name: np.asarray(values)[rows] for name, values in more.items()}
+        return acts(user[rows], item[rows], at[rows] + DAY, **picked)
+
+    stars = rng.integers(1, 6, len(user))
+    opinion = {"rating": stars, "weight": (stars - 1) / 4}
+    half = n_users // 2
+    friends = pa.table({"src": np.arange(half), "dst": np.arange(half) + half})
+    graph = tables(
+        n_users,
+        n_items,
+        {
+            "PURCHASED": bought,
+            "RATED": some(0.3, **opinion),
+            "REVIEWED": some(0.5, **opinion),
+            "RETURNED": some(0.1),
+        },
+        category_of=np.arange(n_items) % 4,
+        parents=[(0, 4), (1, 5), (2, 4), (3, 5)],
+        social={
+            "FOLLOWS": plain.social["FOLLOWS"].append_column(
+                "since", pa.array(rng.integers(0, 100, 6 * n_users) * DAY)
+            ),
+            "FRIEND_OF": friends,
+        },
+    )
+    reviews = graph.behaviour["REVIEWED"]
+    said = np.eye(2)[reviews["dst"].to_numpy() % 2] + rng.normal(0, 0.2, (len(reviews), 2))
+    said[rng.random(len(reviews)) < 0.2] = 0
+    titles = np.eye(2)[np.arange(n_items) % 2] + rng.normal(0, 0.2, (n_items, 2))
+    return graph, TextVectors(titles.astype(np.float32), said.astype(np.float32))
