@@ -36,7 +36,8 @@ def documents(graph: GraphTables, seen: Events) -> pa.Array:
     columns = [_column(p) for p in parts] + ([reviews] if reviews is not None else [])
     if not columns:
         return pa.nulls(graph.items.num_rows, pa.string())
-    joined = pc.binary_join_element_wise(*columns, " \n", null_handling="skip")
+    # pyarrow drops rows where all are null: the last column never is.
+    joined = pc.binary_join_element_wise(*columns, "", " \n", null_handling="skip")
     joined = pc.utf8_trim_whitespace(joined)
     return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
 
