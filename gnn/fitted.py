@@ -19,13 +19,15 @@ from gnn.evaluate import REPEATS, repeat_share
 from gnn.features import Past, past_of
 from gnn.graph import Events, Seen, events
 from gnn.interests import came_true, drawn_users, fit_interests, judge_interests, known_users
-from gnn.item_interests import came_true_of, fit_items, judge_items, shelf_of
+from gnn.item_interests import MOST_SCORES, came_true_of, fit_items, judge_items, shelf_of
 from gnn.sentiment import SentimentModel
 from gnn.split import Split
 from gnn.tables import GraphTables, TextVectors
 from gnn.tone import fit_tone
 from gnn.windows import HORIZON_DAYS, Window, Windows, windows_of
 
+FEWEST_USERS = 2_000
+"""Users that item interests are fitted on, however many items there are."""
 HALF_LIFE_HORIZONS = 3
 """A user's own events count half after so many horizons."""
 
@@ -166,7 +168,8 @@ def _items(
     seed: int,
 ) -> Calibration | None:
     rng = np.random.default_rng(seed)
-    rows = _rows(graph, windows, pasts, rng)
+    most = max(FEWEST_USERS, MOST_SCORES // max(1, graph.items.num_rows))
+    rows = [drawn_users(r, rng, most) for r in _rows(graph, windows, pasts, rng)]
     validation, test = (
         (look, shelf_of(w, categories.private_items, repeats=repeats, half_life_days=half_life),
          past, came_true_of(w), r)

@@ -23,7 +23,7 @@ Bools = NDArray[np.bool_]
 TOP = 10
 MOST_USERS = 20_000
 """Users a calibration is fitted or judged on, drawn at random where there are more."""
-MOST_PAIRS = 1_000_000
+MOST_PAIRS = 300_000
 """Pairs of user and category a calibration is fitted or judged on; all that came true are kept."""
 
 _ACTIVITY = ("base", "events", "events_recent", "days_since", "no_events")
@@ -79,11 +79,11 @@ def known_users(past: Past, users: pa.Table, at: int | None) -> Ints:
     return np.flatnonzero(there)
 
 
-def drawn_users(rows: Ints, rng: np.random.Generator) -> Ints:
-    """At most MOST_USERS of them."""
-    if len(rows) <= MOST_USERS:
+def drawn_users(rows: Ints, rng: np.random.Generator, most: int = MOST_USERS) -> Ints:
+    """At most `most` of them."""
+    if len(rows) <= most:
         return rows
-    return np.sort(rng.choice(rows, MOST_USERS, replace=False))
+    return np.sort(rng.choice(rows, most, replace=False))
 
 
 def came_true(after: Events, categories: Categories) -> sp.csr_array:

@@ -30,7 +30,10 @@ NEW = 20
 AGAIN = 10
 FITTED_NEW = 500
 """New items of each user the calibration learns from: of the first 20 too few are taken up."""
-MOST_PAIRS = 1_000_000
+MOST_SCORES = 300_000_000
+"""Scores of users and items computed to learn or judge by; fewer users are drawn where there are
+many items."""
+MOST_PAIRS = 300_000
 """Offers it learns from; all that came true are kept."""
 SAMPLED_ITEMS = 4096
 """Items a user's mean score and spread are taken from."""
