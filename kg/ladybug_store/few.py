@@ -1,4 +1,8 @@
-"""A few users, by their keys: their edges out, their profiles anew in one transaction."""
+"""A few users, by their keys: their edges out, their profiles anew in one transaction.
+
+The engine finds a node by its key in 0.1 ms, but joins edges to a table of keys by reading all
+edges of the type (0.35 µs each). Users who are few beside these are asked for one by one.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kg.errors import CountMismatch, StoreError
 from kg.ladybug_store.catalog import columns, quoted, unknown
 from kg.ladybug_store.columns import read_back, stored
 from kg.ladybug_store.engine import Writing
-from kg.ladybug_store.tables import READ_ROWS, Ends, change, last_of_each, property_of, value
+from kg.ladybug_store.tables import (
+    READ_ROWS,
+    Ends,
+    change,
+    count,
+    last_of_each,
+    property_of,
+    value,
+)
 from kg.profile import PROFILE_OF
 from kg.schema import DST, EDGE_TABLES, NODE_BY_LABEL, SRC, EdgeTable
 from kg.store import WriteCount
 
+ONE_BY_ONE = 1_000
+"""Edges of the type for each user asked for, from which asking one by one is the faster way."""
+
 
 def there(connection: Any, users: pa.Array) -> pa.Array:
     text = "LOAD FROM $rows MATCH (n:User {userId: c0}) RETURN c0"
-    return _read(connection, text, users).column(0).combine_chunks()
+    return _of_all(connection, text, users).column(0).combine_chunks()
 
 
 def edges_at(
@@ -28,16 +44,12 @@ def edges_at(
     kinds = columns(connection, edge.type.name)
     unknown(edge.name, names, kinds)
     wanted = [SRC, DST, *names]
-    keyed = {
-        e: f"{letter}:{label}" + (f" {{{NODE_BY_LABEL[label].key}: c0}}" if e == end else "")
-        for e, letter, label in ((SRC, "a", edge.src), (DST, "b", edge.dst))
-    }
-    found = _read(
-        connection,
-        f"LOAD FROM $rows MATCH ({keyed[SRC]})-[e:{edge.type.name}]->({keyed[DST]}) "
-        f"RETURN {', '.join(property_of(edge, n) for n in wanted)}",
-        users,
-    )
+    returned = f"RETURN {', '.join(property_of(edge, n) for n in wanted)}"
+    if _few(connection, edge, users):
+        found = _of_each(connection, f"MATCH {_at(edge, end, '$key')} {returned}", users)
+    else:
+        text = f"LOAD FROM $rows MATCH {_at(edge, end, 'c0')} {returned}"
+        found = _of_all(connection, text, users)
     return pa.table(
         {
             n: read_back(found.column(k), kinds[n], on_edge=True)
@@ -48,7 +60,28 @@ def edges_at(
     )
 
 
-def _read(connection: Any, text: str, keys: pa.Array) -> pa.Table:
+def _at(edge: EdgeTable, end: str, key: str) -> str:
+    """(a)-[e]->(b) with the key of one end."""
+    a, b = (
+        f"{letter}:{label}" + (f" {{{NODE_BY_LABEL[label].key}: {key}}}" if e == end else "")
+        for e, letter, label in ((SRC, "a", edge.src), (DST, "b", edge.dst))
+    )
+    return f"({a})-[e:{edge.type.name}]->({b})"
+
+
+def _few(connection: Any, edge: EdgeTable, users: pa.Array | pa.ChunkedArray) -> bool:
+    return 0 < len(users) * ONE_BY_ONE < count(connection, edge)
+
+
+def _of_each(connection: Any, text: str, keys: pa.Array | pa.ChunkedArray) -> pa.Table:
+    found = []
+    for key in keys.to_pylist():
+        with connection.execute(text, {"key": key}) as result:
+            found.append(result.get_as_arrow(READ_ROWS))
+    return pa.concat_tables(found)
+
+
+def _of_all(connection: Any, text: str, keys: pa.Array | pa.ChunkedArray) -> pa.Table:
     with connection.execute(text, {"rows": pa.table({"c0": keys})}) as result:
         return result.get_as_arrow(READ_ROWS)
 
@@ -66,7 +99,7 @@ def renew_profiles(
     if change(writing.connection, node, ready) != ready.num_rows:
         raise CountMismatch("User: a profile is of nobody in the store. Nothing was written")
     written = {node.label: WriteCount(updated=ready.num_rows)}
-    keys = ready.select([node.key])
+    keys = ready[node.key]
     for name, rows in edges.items():
         edge = EDGE_TABLES[name]
         if not edge.type.written_by_us:
@@ -75,13 +108,16 @@ def renew_profiles(
     return written
 
 
-def _edges(connection: Any, edge: EdgeTable, users: pa.Table, rows: pa.Table) -> WriteCount:
+def _edges(connection: Any, edge: EdgeTable, users: pa.ChunkedArray, rows: pa.Table) -> WriteCount:
     ready = stored(edge, rows, columns(connection, edge.type.name))
     if last_of_each(edge, ready).num_rows < ready.num_rows:
         raise StoreError(f"{edge.name}: an edge is there twice. Nothing was written")
-    source = f"(a:{edge.src} {{{NODE_BY_LABEL[edge.src].key}: c0}})"
-    old = f"{source}-[e:{edge.type.name}]->(:{edge.dst})"
-    deleted = int(value(connection, f"LOAD FROM $rows MATCH {old} DELETE e RETURN count(*)", users))
+    gone = "DELETE e RETURN count(*)"
+    if _few(connection, edge, users):
+        counts = _of_each(connection, f"MATCH {_at(edge, SRC, '$key')} {gone}", users)
+    else:
+        counts = _of_all(connection, f"LOAD FROM $rows MATCH {_at(edge, SRC, 'c0')} {gone}", users)
+    deleted = int(pc.sum(counts.column(0)).as_py())
     if ready.num_rows and _create(connection, edge, ready) != ready.num_rows:
         Ends(connection, edge).check(ready)
         raise CountMismatch(f"{edge.name}: the engine took fewer rows than were sent")

@@ -171,3 +171,23 @@ def test_what_a_source_said_is_not_replaced(profiled: GraphStore) -> None:
             table("User", userId=["ada"], segment=["c"]),
             {"RATED": table("RATED", src=["ada"], dst=["pen"], eventId=["r9"])},
         )
+
+
+@pytest.fixture(params=[0, 1_000_000_000], ids=["one by one", "all at once"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded store asks for few users one by one, for many at once."""
+    monkeypatch.setattr("kg.ladybug_store.few.ONE_BY_ONE", request.param)
+
+
+@pytest.mark.usefixtures("either_way")
+def test_both_ways_of_asking_agree(profiled: GraphStore) -> None:
+    """The same edges are read, and the same are replaced."""
+    found = profiled.around(["ada", "ben"], EDGES)
+    assert len(rows(found, "RATED")) == 3
+    assert rows(found, "FOLLOWS", "since") == [("ben", "ada", 5), ("cleo", "ada", None)]
+    done = profiled.renew_profiles(
+        table("User", userId=["ada", "ben"], segment=["c", "c"]),
+        {"SIMILAR_TO": table("SIMILAR_TO", src=["ada"], dst=["cleo"], score=[0.25], rank=[1])},
+    )
+    assert (done["SIMILAR_TO"].created, done["SIMILAR_TO"].deleted) == (1, 3)
+    assert edge_rows(profiled, "SIMILAR_TO", *SIMILAR) == [("ada", "cleo", 0.25, 1)]
