@@ -58,18 +58,22 @@ def _mean_reviews(inputs: Inputs, until: int | None) -> Tensor | None:
 
 
 @torch.no_grad()
-def first_vectors(model: Encoder, inputs: Inputs, moment: Snapshot) -> tuple[Tensor, Tensor]:
-    """Item states [I, d], and users [U, d] from events and reviews alone, as of the moment."""
+def item_states(model: Encoder, inputs: Inputs, moment: Snapshot) -> Tensor:
+    """[I, d] as of the moment."""
+    if moment.states is not None:
+        return moment.states
     everything = torch.arange(inputs.n_items, device=inputs.device)
-    states = moment.states
-    if states is None:
-        states = model.items(everything, inputs, moment.reviews)
+    return model.items(everything, inputs, moment.reviews)
+
+
+@torch.no_grad()
+def first_level(model: Encoder, inputs: Inputs, moment: Snapshot, states: Tensor) -> Tensor:
+    """[U, d] users from events and reviews alone, as of the moment; not yet unit."""
     event, now = _before(inputs, moment)
-    users = model.first_level(
+    return model.first_level(
         inputs, event, inputs.user[event], inputs.n_users, now, moment.users_of_item,
         states, inputs.item[event],
     )  # fmt: skip
-    return states, users
 
 
 def _before(inputs: Inputs, moment: Snapshot) -> tuple[Tensor, Tensor | None]:
@@ -85,11 +89,12 @@ def _before(inputs: Inputs, moment: Snapshot) -> tuple[Tensor, Tensor | None]:
 
 
 @torch.no_grad()
-def friend_sums(model: Encoder, inputs: Inputs, moment: Snapshot) -> tuple[Tensor, ...]:
-    """By social type [U, d]: the normalised sum of friends' vectors, without the type's weight."""
-    if not inputs.friends:
-        return ()
-    unit = F.normalize(first_vectors(model, inputs, moment)[1], dim=1)
+def friend_sums(
+    model: Encoder, inputs: Inputs, moment: Snapshot, first: Tensor
+) -> tuple[Tensor, ...]:
+    """By social type [U, d]: the normalised sum of friends' vectors, without the type's weight.
+    `first` [U, d] is everybody's first level."""
+    unit = F.normalize(first, dim=1)
     sums = []
     for f in inputs.friends:
         if moment.until is None:
@@ -112,8 +117,10 @@ class Vectors:
 
 @torch.no_grad()
 def vectors(model: Encoder, inputs: Inputs, moment: Snapshot) -> Vectors:
-    states, users = first_vectors(model, inputs, moment)
-    for f, total in zip(inputs.friends, friend_sums(model, inputs, moment), strict=True):
+    states = item_states(model, inputs, moment)
+    first = users = first_level(model, inputs, moment, states)
+    sums = friend_sums(model, inputs, moment, first)
+    for f, total in zip(inputs.friends, sums, strict=True):
         users = users + model.social_weight[f.row] * total
     return Vectors(F.normalize(users, dim=1), model.scale * states, moment.prior)
 
@@ -121,7 +128,8 @@ def vectors(model: Encoder, inputs: Inputs, moment: Snapshot) -> Vectors:
 @torch.no_grad()
 def encoded(model: Encoder, inputs: Inputs, moment: Snapshot) -> Encoded:
     """`vectors` with each edge's exact part. `moment` must be the present (`until` None)."""
-    states, first = first_vectors(model, inputs, moment)
+    states = item_states(model, inputs, moment)
+    first = first_level(model, inputs, moment, states)
     everything, now = _before(inputs, moment)
     parts = _event_hops(model, inputs, moment, everything, now, states)
     parts += _review_hops(model, inputs, everything)

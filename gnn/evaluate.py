@@ -14,7 +14,8 @@ from gnn.graph import Events
 
 Ints = NDArray[np.int64]
 Scores = Callable[[Ints], Mapping[str, torch.Tensor]]
-"""[B] user rows → by model float32 [B, I], higher is better; called block by block."""
+"""[B] user rows → by model float32 [B, I], higher is better; called block by block. The tensors are
+written into."""
 
 TaskOf = Literal["new items", "all items"]
 
@@ -119,14 +120,14 @@ class PerUser:
     reached: NDArray[np.bool_]
 
 
-def measure(task: Task, scores: Scores) -> dict[str, PerUser]:
+def measure(task: Task, scores: Scores, *, top_only: bool = False) -> dict[str, PerUser]:
     """By model: full ranking over all items. Among equal scores a target comes last for MRR; for
-    the others the order is torch.topk's."""
+    the others the order is torch.topk's. `top_only` leaves MRR out, which needs every rank."""
     figures: dict[str, list[dict[str, NDArray[np.float64]]]] = {}
     reached: dict[str, NDArray[np.bool_]] = {}
     for block in task.blocks():
         for model, s in scores(block.users).items():
-            found, top = _measure_block(block, s)
+            found, top = _measure_block(block, s, top_only)
             figures.setdefault(model, []).append(found)
             reached.setdefault(model, np.zeros(task.n_items, bool))[np.unique(top)] = True
     return {
@@ -135,30 +136,44 @@ def measure(task: Task, scores: Scores) -> dict[str, PerUser]:
     }
 
 
-def _measure_block(block: Task, s: torch.Tensor) -> tuple[dict[str, NDArray[np.float64]], Ints]:
-    device = s.device
-    n, k = len(block), min(max(KS), block.n_items)
-    s = s.masked_fill(torch.isnan(s), float("-inf"))
-    s[cells(block.seen_indptr, block.seen, device)] = float("-inf")
-    row, item = cells(block.indptr, block.target, device)
-    is_target = torch.zeros(s.shape, dtype=torch.bool, device=device)
-    is_target[row, item] = True
+def _measure_block(
+    block: Task, s: torch.Tensor, top_only: bool
+) -> tuple[dict[str, NDArray[np.float64]], Ints]:
+    k = min(max(KS), block.n_items)
+    if torch.isnan(s.amax(1)).any():
+        s = s.masked_fill(torch.isnan(s), float("-inf"))
+    s[cells(block.seen_indptr, block.seen, s.device)] = float("-inf")
+    row, item = cells(block.indptr, block.target, s.device)
     top = s.topk(k, dim=1).indices
-    hit = is_target.gather(1, top).double()
-    best = torch.full((n,), float("-inf"), device=device, dtype=s.dtype)
-    best.scatter_reduce_(0, row, s[row, item], "amax")
-    count = torch.as_tensor(np.diff(block.indptr), device=device).double()
-    discount = 1 / torch.log2(torch.arange(k, device=device).double() + 2)
-    ideal = torch.cat([torch.zeros(1, device=device, dtype=torch.double), discount.cumsum(0)])
+    hit = is_target(top, row * block.n_items + item, block.n_items).double()
+    count = torch.as_tensor(np.diff(block.indptr), device=s.device).double()
+    discount = 1 / torch.log2(torch.arange(k, device=s.device).double() + 2)
+    ideal = torch.cat([discount.new_zeros(1), discount.cumsum(0)])
     out: dict[str, NDArray[np.float64]] = {}
     for at in KS:
         m = min(at, k)
         out[f"recall@{at}"] = (hit[:, :m].sum(1) / count).cpu().numpy()
         dcg = (hit[:, :m] * discount[:m]).sum(1)
         out[f"ndcg@{at}"] = (dcg / ideal[count.clamp(max=m).long()]).cpu().numpy()
-    better = (s >= best[:, None]).sum(1) - (is_target & (s >= best[:, None])).sum(1)
-    out["mrr"] = (1 / (better.double() + 1)).cpu().numpy()
+    if not top_only:
+        out["mrr"] = (1 / _first_rank(s, row, item).double()).cpu().numpy()
     return out, top.cpu().numpy()
+
+
+def is_target(top: torch.Tensor, target: torch.Tensor, n_items: int) -> torch.Tensor:
+    """[B, k] whether item rows [B, k] are among the targets, each given as row x n_items + item."""
+    target = target.sort().values
+    cell = top + n_items * torch.arange(len(top), device=top.device)[:, None]
+    return target[torch.searchsorted(target, cell).clamp(max=len(target) - 1)] == cell
+
+
+def _first_rank(s: torch.Tensor, row: torch.Tensor, item: torch.Tensor) -> torch.Tensor:
+    """[B] rank of each user's best target among all that is no target, from 1."""
+    of_target = s[row, item]
+    best = torch.full((len(s),), float("-inf"), device=s.device, dtype=s.dtype)
+    best.scatter_reduce_(0, row, of_target, "amax")
+    targets = torch.bincount(row[of_target >= best[row]], minlength=len(s))
+    return (s >= best[:, None]).sum(1, dtype=torch.int32) - targets + 1
 
 
 def cells(indptr: Ints, item: Ints, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

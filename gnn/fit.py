@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gnn.batches import Batch, Batches
 from gnn.config import TrainConfig
-from gnn.encode import Snapshot, friend_sums, snapshot
+from gnn.encode import Snapshot, first_level, friend_sums, item_states, snapshot
 from gnn.inputs import Inputs
 from gnn.loss import inclusion, sampled_softmax
 from gnn.model import Encoder
@@ -43,7 +43,7 @@ class Fit:
         adam = torch.optim.Adam(parameters, lr=self.config.learning_rate, fused=True)
         while True:
             self.model.train()
-            friends = [friend_sums(self.model, self.inputs, s) for s in self.snapshots]
+            friends = self._friends()
             losses = []
             for batch in self.batches.epoch(self.users, rng):
                 adam.zero_grad(set_to_none=True)
@@ -52,6 +52,18 @@ class Fit:
                 adam.step()
                 losses.append(loss.detach())
             yield float(torch.stack(losses).mean()) if losses else float("nan")
+
+    def _friends(self) -> list[tuple[Tensor, ...]]:
+        """By snapshot and social type: friends' vectors as the epoch starts."""
+        if not self.inputs.friends:
+            return [()] * len(self.snapshots)
+        sums, states = [], None
+        for moment in self.snapshots:
+            if states is None or moment.reviews is not None:  # else items are the same in all
+                states = item_states(self.model, self.inputs, moment)
+            first = first_level(self.model, self.inputs, moment, states)
+            sums.append(friend_sums(self.model, self.inputs, moment, first))
+        return sums
 
     def _loss(self, batch: Batch, friends: tuple[Tensor, ...], dice: torch.Generator) -> Tensor:
         moment, n = self.snapshots[batch.snapshot], len(batch.user)

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
 
+RESOLVED = 1e-6
+"""Share of the largest squared singular value below which a direction is rounding error."""
+
 
 @dataclass(frozen=True)
 class LinearFilter:
@@ -83,16 +86,23 @@ def _power(degree: Scores, exponent: float) -> Scores:
 
 def right_singular(m: sp.csr_matrix, rank: int, *, seed: int, passes: int = 4) -> Scores:
     """[I, rank] leading right singular vectors by randomised subspace iteration (Halko, Martinsson
-    and Tropp, 2011)."""
+    and Tropp, 2011), on the shorter of the two sides."""
     rng = np.random.default_rng(seed)
     wide = min(rank + 16, min(m.shape))
     t = m.T.tocsr()
-    q = rng.standard_normal((m.shape[1], wide)).astype(np.float32)
+    there, back = (t, m) if m.shape[0] < m.shape[1] else (m, t)
+    q = rng.standard_normal((there.shape[1], wide)).astype(np.float32)
     for _ in range(passes):
-        q = _orthonormal(t @ (m @ q))
-    small = m @ q
-    _, _, vt = torch.linalg.svd(torch.from_numpy(small), full_matrices=False)
-    return np.ascontiguousarray((q @ vt.numpy().T)[:, :rank], np.float32)
+        q = _orthonormal(back @ (there @ q))
+    image = there @ q
+    values, vectors = torch.linalg.eigh(torch.from_numpy(image.T @ image).double())
+    leading = vectors.flip(1)[:, :rank].float().numpy()
+    if there is m:
+        return np.ascontiguousarray(q @ leading)
+    energy = values.flip(0)[:rank]
+    there_is = energy > RESOLVED * energy[0]
+    length = torch.where(there_is, energy, 1).rsqrt() * there_is
+    return np.ascontiguousarray(image @ leading * length.float().numpy())
 
 
 def _orthonormal(a: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -63,7 +63,7 @@ def choose_half_life(trial: Trial, on: Task) -> float | None:
         return None
     tried = (None, *HALF_LIVES)
     ranked = {str(h): torch.from_numpy(popularity(trial.before, trial.now, h)) for h in tried}
-    measured = measure(on, lambda users: _for_all(ranked, users))
+    measured = measure(on, lambda users: _for_all(ranked, users), top_only=True)
     worth = [
         torch.from_numpy(m.figures["recall@20"] + m.figures["ndcg@20"]) for m in measured.values()
     ]
@@ -72,7 +72,7 @@ def choose_half_life(trial: Trial, on: Task) -> float | None:
 
 
 def _for_all(ranked: dict[str, Tensor], users: Ints) -> dict[str, Tensor]:
-    return {name: scores.expand(len(users), -1) for name, scores in ranked.items()}
+    return {name: scores.repeat(len(users), 1) for name, scores in ranked.items()}
 
 
 def judge(
@@ -88,14 +88,14 @@ def judge(
     order = _rank(popular["popularity"])
 
     def scores(users: Ints) -> dict[str, Tensor]:
-        term = scorer.terms(users)
+        encoder = scorer.encoder_scores(users)
+        term = scorer.blend.terms(users, encoder)
         out = _for_all(popular, users)
         if on.of == "all items":
             out["own history"] = term("own") + order
         out["linear filter"] = linear.apply(term) + order
-        out["encoder"] = scorer.encoder_scores(users)
-        out["fused"] = scorer.fusion.apply(term)
-        return out
+        fused = scorer.fusion.apply(term)
+        return {**out, "encoder": encoder, "fused": fused}
 
     return table(on, measure(on, scores))
 

@@ -163,7 +163,8 @@ class _Search:
         for epoch, loss in enumerate(fit.epochs(*self.chance()), 1):
             fit.model.eval()
             now = replace(scorer)  # forgets the vectors of the epoch before
-            figures = measure(on, lambda users: {"": now.encoder_scores(users)})[""].figures  # noqa: B023
+            measured = measure(on, lambda users: {"": now.encoder_scores(users)}, top_only=True)  # noqa: B023
+            figures = measured[""].figures
             recall, ndcg = (float(figures[k].mean()) for k in ("recall@20", "ndcg@20"))
             curve.append({"epoch": epoch, "loss": loss, "recall@20": recall, "ndcg@20": ndcg})
             progress("training", epoch, self.config.epochs)

@@ -125,14 +125,14 @@ def test_blocks_give_what_the_whole_gives(monkeypatch):
 def test_coverage_is_the_share_of_items_in_any_top_20():
     """Two users with the same list of 20 of 30 items."""
     on = task(*of([(2, 0)], [(0, 3), (1, 3)]), "new items")
-    rows = table(on, measure(on, lambda users: {"m": ranked().expand(len(users), -1)}))
+    rows = table(on, measure(on, lambda users: {"m": ranked().repeat(len(users), 1)}))
     assert rows[0]["coverage@20"] == pytest.approx(20 / 30)
 
 
 def test_the_table_tells_users_apart_by_activity():
     """All, those with no event before, and those with one to five."""
     on = task(*of([(0, 1), (0, 2)], [(0, 3), (1, 4)]), "new items")
-    rows = table(on, measure(on, lambda users: {"m": ranked(3).expand(len(users), -1)}))
+    rows = table(on, measure(on, lambda users: {"m": ranked(3).repeat(len(users), 1)}))
     assert [(r["users"], r["n"], r["mrr"]) for r in rows] == [
         ("all", 2, pytest.approx((1 + 1 / 5) / 2)),
         ("no event", 1, pytest.approx(1 / 5)),
