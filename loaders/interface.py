@@ -35,6 +35,19 @@ class FileReport(BaseModel):
     rejected: int
 
 
+class FieldReport(BaseModel):
+    """What became of a field at the loader's door."""
+
+    field: str
+    """table.property"""
+    action: str
+    """drop | mask | hash | keep"""
+    rows: int = 0
+    """Rows in which something was masked, or hashed."""
+    found: dict[str, int] = {}
+    """Rows by what was masked in them."""
+
+
 class LoadReport(BaseModel):
     source: str
     files: list[FileReport]
@@ -47,6 +60,10 @@ class LoadReport(BaseModel):
     """Rows staged by table."""
     rejects: str | None = None
     """The rejects file, where there are any."""
+    protection: list[FieldReport] = []
+    """Every field of the load, and what became of it."""
+    key_id: str | None = None
+    """The pseudonym key users' ids were hashed with; null where they are the source's own."""
 
     @property
     def rows(self) -> int:

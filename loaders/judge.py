@@ -6,6 +6,7 @@ All in columns: each check is one expression over the batch.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -37,6 +38,14 @@ _SIDE = {ROW: pl.lit(None, pl.UInt64), FILE: pl.lit(NO_FILE), OK: pl.lit(True)}
 """Marks of rows that are not a source row's own statement."""
 
 
+Checks = Callable[[str], Iterator[Check]]
+"""Further checks over the keys of a table's rows."""
+
+
+def _nothing_more(table: str) -> Iterator[Check]:
+    return iter(())
+
+
 @dataclass
 class Judged:
     rows: list[tuple[str, pl.DataFrame]] = field(default_factory=list)
@@ -46,10 +55,13 @@ class Judged:
     rejected: list[pl.DataFrame] = field(default_factory=list)
     """LINE, SPAN, reason."""
     findings: Counter[str] = field(default_factory=Counter)
+    more: Checks = field(default=_nothing_more, repr=False)
 
 
-def judge(batch: Batch, rows: Rows, file_number: int, now: int) -> Judged:
-    out = Judged()
+def judge(
+    batch: Batch, rows: Rows, file_number: int, now: int, more: Checks = _nothing_more
+) -> Judged:
+    out = Judged(more=more)
     out.rejected.append(batch.broken)
     out.findings.update(batch.broken["reason"].to_list())
     frame = batch.frame.with_columns(batch.frame.drop(LINE, SPAN).hash_rows().alias(ROW))
@@ -116,7 +128,7 @@ def _edges(frame: pl.DataFrame, edge: EdgeRows, file_number: int, now: int, out:
     values = _evaluated(frame, edge)
     if edge.table == "RETURNED":
         out.findings["cancellation"] += len(values)
-    listed = list(checks.hard(edge, now))
+    listed = [*checks.hard(edge, now), *out.more(edge.table)]
     flags, found = checks.tally(values, listed)
     if not own:  # an item without a category is no finding
         for end in {table.src, table.dst}:
@@ -206,6 +218,7 @@ def _nodes(frame: pl.DataFrame, node: NodeRows, file_number: int, now: int, out:
     listed = [
         Check(f"no {node.label.lower()}", pl.col(name).is_null()),
         Check(checks.TOO_LONG, checks.too_long(name)),
+        *out.more(node.label),
     ]
     flags, found = checks.tally(values, listed)
     reason = checks.first_reason(flags, listed)

@@ -1,4 +1,5 @@
-"""Rejected rows → `rejects.jsonl`: file, line, reason and the text as it stands in the file."""
+"""Rejected rows → `rejects.jsonl`: file, line, reason and the text as it stands in the file, with
+what is personal in it masked."""
 
 from __future__ import annotations
 
@@ -8,14 +9,18 @@ from pathlib import Path
 import polars as pl
 
 from loaders.interface import REJECT_COLUMNS
+from loaders.personal import masked
 from loaders.plan import LINE, FilePlan
 
 NAME = "rejects.jsonl"
 
 
-def append_rejects(folder: Path, plan: FilePlan, rejected: pl.DataFrame) -> None:
+def append_rejects(
+    folder: Path, plan: FilePlan, rejected: pl.DataFrame, *, with_text: bool = True
+) -> None:
     """`rejected` has LINE, SPAN and `reason` of one file's rows. The file is read a second time for
-    their text, so that nothing has to be kept of the rows that are good."""
+    their text, so that nothing has to be kept of the rows that are good. Without `with_text` the
+    text is null: a row of a pseudonymous load would say whose it is."""
     ordered = rejected.sort(LINE)
     done = 0
     # customers' data: for the owner's eyes
@@ -25,6 +30,11 @@ def append_rejects(folder: Path, plan: FilePlan, rejected: pl.DataFrame) -> None
             here = ordered[done : done + len(raw)]
             done += len(raw)
             file = pl.Series([plan.file]).new_from_index(0, len(here))
-            columns = (file, here[LINE], here["reason"], raw)
+            text = (
+                masked(raw)[0]
+                if with_text
+                else pl.Series([None], dtype=pl.String).new_from_index(0, len(here))
+            )
+            columns = (file, here[LINE], here["reason"], text)
             table = pl.DataFrame(dict(zip(REJECT_COLUMNS, columns, strict=True)))
             sink.write(table.write_ndjson().encode())

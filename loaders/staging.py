@@ -15,6 +15,8 @@ from loaders.interface import FileReport, LoadReport, Progress, Staged
 from loaders.judge import judge
 from loaders.merge import Account
 from loaders.plan import BROKEN, LINE, FilePlan
+from loaders.protect import Protection, Protector
+from loaders.protect_staged import protect_staged
 from loaders.rejects import NAME as REJECTS
 from loaders.rejects import append_rejects
 from loaders.sources import GENERATED, SOURCES
@@ -37,11 +39,13 @@ def stage(
     now: int,
     options: Mapping[str, str] | None = None,
     strict: bool = False,
+    protection: Protection | None = None,
     progress: Progress | None = None,
 ) -> Staged:
     """Read `paths` as `source` (a name in SOURCES) and write the tables under `into`, which must be
     empty or absent and is left so when anything is raised. `now` (epoch s) is where the future
-    begins.
+    begins. Without a `protection` the default policy masks and drops (`loaders/policy.py`), and
+    users keep the ids they have.
 
     Raises ConfigError for an unknown source, option or mapping, InputError for a file that is not
     what it should be, and with `strict` StrictReject at the first row that would be rejected.
@@ -59,9 +63,19 @@ def stage(
             if paths:
                 raise ConfigError(f"source {source!r} reads no files; it was given {paths[0]}")
             generated: Staged = entry(into, now=now, options=options or {}, progress=progress)
-            return generated
+            return protect_staged(generated, protection)
         plans, unread = entry(source, paths, options or {}, progress)
-        return _stage(source, plans, unread, into, now=now, strict=strict, progress=progress)
+        protector = Protector(protection or Protection())
+        return _stage(
+            source,
+            protector.plans(plans),
+            unread,
+            into,
+            now=now,
+            strict=strict,
+            protector=protector,
+            progress=progress,
+        )
     except BaseException:
         for left in into.iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -78,6 +92,7 @@ def _stage(
     *,
     now: int,
     strict: bool,
+    protector: Protector,
     progress: Progress | None,
 ) -> Staged:
     layout = layouts(plans)
@@ -88,9 +103,11 @@ def _stage(
     rows: list[int] = []
     rejected: list[int] = []
     for number, plan in enumerate(plans):
-        count, refused = _read(plan, number, tables, findings, now=now, strict=strict)
+        count, refused = _read(
+            plan, number, tables, findings, now=now, strict=strict, protector=protector
+        )
         if len(refused):
-            append_rejects(into, plan, refused)
+            append_rejects(into, plan, refused, with_text=protector.keyed is None)
             reasons.update(dict(refused["reason"].value_counts().iter_rows()))
         rows.append(count)
         rejected.append(len(refused))
@@ -117,6 +134,8 @@ def _stage(
         reject_reasons=dict(reasons.most_common()),
         tables={name: tables.counts[name] for name in layout if tables.counts[name]},
         rejects=str(into / REJECTS) if any(rejected) else None,
+        protection=protector.report(),
+        key_id=protector.keyed.key_id if protector.keyed else None,
     )
     return Staged(
         folder=into,
@@ -134,16 +153,18 @@ def _read(
     *,
     now: int,
     strict: bool,
+    protector: Protector,
 ) -> tuple[int, pl.DataFrame]:
     """Rows of the file, and those rejected."""
     count = 0
     refused = [pl.DataFrame(schema=BROKEN)]
     for batch in plan.reader.batches():
-        judged = judge(batch, plan.rows, number, now)
+        judged = judge(batch, plan.rows, number, now, protector.checks)
         rejected = pl.concat(judged.rejected)
         if strict and len(rejected):
             first = rejected.sort(LINE).row(0, named=True)
             raise StrictReject(f"{plan.file}:{first[LINE]}: {first['reason']}")
+        protector.judged(judged)
         tables.add(judged)
         refused.append(rejected)
         findings.update(judged.findings)

@@ -40,10 +40,21 @@ def load(
         list[str] | None,
         typer.Option("--option", metavar="K=V", help="A source's own setting; repeatable."),
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            help="TOML: which fields are dropped, masked, hashed or kept; see loaders/policy.py.",
+        ),
+    ] = None,
     store: Store = None,
     json_: Json = False,
 ) -> None:
     """Parse, clean and load files. Loading them again changes nothing.
+
+    Mail addresses, telephone, card and identity numbers in texts are masked before anything is
+    written; users' names, addresses and the like are not loaded, unless a policy says so.
 
     \b
     kg load --list                                   the sources there are
@@ -59,7 +70,10 @@ def load(
     options = pairs(option or [], "--option")
     from kg.ingest import ingest
     from loaders import stage
+    from loaders.policy import read_policy
+    from loaders.protect import Protection
 
+    protection = Protection(read_policy(policy))
     url = store_url(store)
     if not url.startswith("ladybug:"):
         # a server that does not answer is said before the files are read, not after
@@ -72,6 +86,7 @@ def load(
             now=int(time.time()),
             options=options,
             strict=strict,
+            protection=protection,
             progress=move,
         )
         with open_chosen(url, read_only=False) as graph:
@@ -114,8 +129,26 @@ def _show(report: LoadReport, written: dict[str, WriteCount], url: str) -> None:
             for name, count in written.items()
         ],
     )
+    _show_protection(report)
     if report.rejects is not None:
         note(f"{report.rejected} rejected rows, each with its reason, are in {report.rejects}")
+
+
+def _show_protection(report: LoadReport) -> None:
+    """What was kept from the graph; fields that came in as they are, in one line."""
+    rows = [
+        [f.field, f.action, f.rows or None, ", ".join(f"{k} {n}" for k, n in f.found.items())]
+        for f in report.protection
+        if f.rows or f.action in ("drop", "hash")
+    ]
+    if rows:
+        print_line()
+        print_table(["protected", "by", "rows", "of them"], rows)
+    kept = [f.field for f in report.protection if f.action == "keep"]
+    clean = [f.field for f in report.protection if f.action == "mask" and not f.rows]
+    for what, fields in (("kept as they are", kept), ("masked, nothing found in", clean)):
+        if fields:
+            print_line(f"{what}: {', '.join(fields)}")
 
 
 def _list(*, as_json: bool) -> None:
