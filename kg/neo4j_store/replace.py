@@ -22,8 +22,9 @@ from kg.neo4j_store.write import check_ends, count, create, missing_end
 from kg.schema import SRC
 from kg.store import WriteCount
 
-SOURCES = 2_000
-"""Source nodes of one transaction: with the 30 to 40 edges a release gives each, 70,000 edges."""
+SOURCES = 500
+"""Source nodes of one transaction: with the 30 to 40 edges a release gives each, 20,000 old and as
+many new ones, some 200 MB of the server's memory."""
 
 
 @dataclass(frozen=True)
