@@ -41,11 +41,36 @@ def _edge_columns() -> dict[str, tuple[str, ...]]:
 
 
 EDGE_COLUMNS = _edge_columns()
+_OF_USERS = (*BEHAVIOURS, *SOCIAL)
 
 
 def read_graph(store: GraphStore, *, until: int | None = None) -> GraphTables:
     """All the model sees of a store; `until` hides events from that moment on."""
     return graph_tables(store.export(NODE_COLUMNS, EDGE_COLUMNS, until=until))
+
+
+def read_sample(store: GraphStore, users: int, *, seed: int) -> tuple[GraphTables, pa.Array]:
+    """The same of some users, drawn at random, in memory that grows with them: with those they
+    listen to, all events of both, and all items and categories. Also the ids that were drawn; the
+    others are there for their part in these users' vectors."""
+    everyone = store.export({"User": ()}, {}).nodes["User"]["userId"].sort()
+    drawn = np.sort(np.random.default_rng(seed).choice(len(everyone), users, replace=False))
+    ids = everyone.take(pa.array(drawn)).combine_chunks()
+    near = store.around(ids.to_pylist(), {name: EDGE_COLUMNS[name] for name in _OF_USERS})
+    rest = store.export(
+        {label: NODE_COLUMNS[label] for label in ("Item", "Category")},
+        {name: EDGE_COLUMNS[name] for name in ("IN_CATEGORY", "CHILD_OF")},
+    )
+    place = pc.index_in(near.nodes["Item"]["itemId"], rest.nodes["Item"]["itemId"])
+    edges = dict(near.edges)
+    for name in BEHAVIOURS:
+        at = edges[name].schema.get_field_index("dst")
+        item = place.take(edges[name]["dst"]).cast(pa.int64())
+        edges[name] = edges[name].set_column(at, "dst", item)
+    whole = Snapshot(
+        nodes={**rest.nodes, "User": near.nodes["User"]}, edges={**rest.edges, **edges}
+    )
+    return graph_tables(whole), ids
 
 
 def graph_tables(snapshot: Snapshot) -> GraphTables:

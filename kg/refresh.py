@@ -3,7 +3,7 @@ the work grows with these users, not with the graph."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 5_000
 """Users profiled together; their neighbourhood is held in memory."""
+MOST_NEIGHBOURS = 200_000
+"""Users among whom similar ones are looked for, exactly."""
 EVENTS = (*BEHAVIOURS, *SOCIAL)
 
 
@@ -83,6 +85,14 @@ class Refresher:
         clear(self.store, found)
         return done
 
+    def refresh_all(self, *, now: int, progress: Progress | None = None) -> Refreshed:
+        """Everyone in the store: after a training on a sample, say."""
+        found = marks(self.store)
+        users = self.store.export({"User": ()}, {}).nodes["User"]["userId"].sort()
+        done = self.refresh(users.to_pylist(), now=now, progress=progress)
+        clear(self.store, found)
+        return done
+
     def refresh(
         self, users: Sequence[str], *, now: int, progress: Progress | None = None
     ) -> Refreshed:
@@ -100,13 +110,20 @@ class Refresher:
             moment = as_of or self._moment([near], now)
             renewed, came = self._renewed(near, len(block), moment)
             new_items += came
-            tables = {**renewed.edges, "SIMILAR_TO": self._similar(renewed)}
-            for name, count in self.store.renew_profiles(renewed.users, tables).items():
-                written[name] = written.get(name, WriteCount()) + count
+            self._learn(renewed)
+            tables = dict(renewed.edges)
+            if len(blocks) == 1:
+                tables["SIMILAR_TO"] = self._similar(block)
+            _add(written, self.store.renew_profiles(renewed.users, tables))
+        for block in blocks if len(blocks) > 1 else ():  # now that all have their vectors
+            said = pa.array([self.card.version] * len(block))
+            users_ = pa.table({"userId": pa.array(block), "modelVersion": said})
+            done = self.store.renew_profiles(users_, {"SIMILAR_TO": self._similar(block)})
+            _add(written, {"SIMILAR_TO": done["SIMILAR_TO"]})
         if progress and wanted:
             progress("refresh", len(wanted), len(wanted))
-        said = as_of or (moment if blocks else self.card.as_of)
-        return Refreshed(self.card.version, len(wanted), said, new_items, written)
+        as_of = as_of or (moment if blocks else self.card.as_of)
+        return Refreshed(self.card.version, len(wanted), as_of, new_items, written)
 
     def _as_of(self, blocks: list[list[str]], now: int) -> int | None:
         times = dict.fromkeys(BEHAVIOURS, ("at",))
@@ -166,9 +183,7 @@ class Refresher:
             self._encoder = opened
         return self._encoder
 
-    def _similar(self, renewed: Renewed) -> pa.Table:
-        from gnn.refresh import similar_users
-
+    def _learn(self, renewed: Renewed) -> None:
         users = renewed.users["userId"].combine_chunks()
         place = np.asarray(pc.fill_null(pc.index_in(users, self._ids), -1).to_numpy(), np.int64)
         came = np.flatnonzero(place < 0)
@@ -176,9 +191,25 @@ class Refresher:
         self._ids = pa.concat_arrays([self._ids, users.take(pa.array(came))])
         self._vectors = np.concatenate([self._vectors, renewed.vectors[came]])
         self._vectors[place] = renewed.vectors
-        return similar_users(
-            pa.chunked_array([self._ids]), self._vectors, place, version=self.card.version
-        )
+
+    def _similar(self, users: Sequence[str]) -> pa.Table:
+        """Among everyone; among some, always the same, where there are very many."""
+        from gnn.refresh import similar_users
+
+        asked = pc.index_in(pa.array(users, pa.string()), self._ids)
+        place = np.asarray(asked.to_numpy(), np.int64)
+        ids, vectors = self._ids, self._vectors
+        if len(ids) > MOST_NEIGHBOURS:
+            rng = np.random.default_rng(0)
+            some = np.union1d(rng.choice(len(ids), MOST_NEIGHBOURS, replace=False), place)
+            ids, vectors = ids.take(pa.array(some)), vectors[some]
+            place = np.searchsorted(some, place)
+        return similar_users(pa.chunked_array([ids]), vectors, place, version=self.card.version)
+
+
+def _add(written: dict[str, WriteCount], more: Mapping[str, WriteCount]) -> None:
+    for name, count in more.items():
+        written[name] = written.get(name, WriteCount()) + count
 
 
 def _around(store: GraphStore, users: Sequence[str]) -> Snapshot:

@@ -15,10 +15,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kg.arrays import graph_counts, graph_hash, read_graph
+from kg.arrays import graph_counts, graph_hash, read_graph, read_sample
 from kg.errors import ConfigError, MissingExtra
 from kg.network import social_profile_of
 from kg.releases import Card, config_hash, save, version_at
+from kg.schema import SOCIAL
 from kg.store import GraphStore
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class Training:
     cache: Path | None = None
     """Folder of text vectors; None encodes anew each time."""
     sensitive: frozenset[str] = frozenset()
+    sample: int | None = None
+    """Users to learn from and to profile, drawn at random; the others get their profile from
+    `kg refresh --all`. None is everyone."""
 
 
 def train_config(preset: str, changes: dict[str, str]) -> TrainConfig:
@@ -83,7 +87,12 @@ def train_release(
     with needs_training_packages():
         from gnn.checkpoint import save_model
         from gnn.profile import make_candidate
-    graph = read_graph(store)
+    total = store.counts().get("User", 0)
+    sampled = training.sample is not None and training.sample < total
+    if sampled and training.sample is not None:
+        graph, drawn = read_sample(store, training.sample, seed=training.seed)
+    else:
+        graph, drawn = read_graph(store), None
     text, fingerprint = encode_text(graph, training, progress)
     name = version_at(now)
     candidate = make_candidate(
@@ -109,9 +118,13 @@ def train_release(
         seed=training.seed,
         encoder=fingerprint,
         software=_software(),
-        metrics=candidate.metrics,
+        metrics=candidate.metrics
+        | ({} if drawn is None else {"sample": {"users": len(drawn), "of": total}}),
     )
-    tables = _tables(candidate, _social(graph, training.seed))
+    social = _social_of(store, graph, sampled, training.seed)
+    tables = _tables(candidate, social)
+    if drawn is not None:
+        tables = _only_of(tables, drawn, social)
     save(releases, card, tables, lambda folder: save_model(candidate, folder))
     return card
 
@@ -155,16 +168,40 @@ def item_text(items: pa.Table) -> pa.Array:
     )
 
 
-def _social(graph: GraphTables, seed: int) -> pa.Table:
+def _social_of(store: GraphStore, graph: GraphTables, sampled: bool, seed: int) -> pa.Table:
+    """Communities and influence are of the whole social graph, also where few users are drawn."""
+    users, ties = graph.users, graph.social
+    if sampled:
+        whole = store.export({"User": ()}, dict.fromkeys(SOCIAL, ()))
+        users, ties = whole.nodes["User"], whole.edges
     ends = {
         name: tuple(np.asarray(t[end].to_numpy(), np.int64) for end in ("src", "dst"))
-        for name, t in graph.social.items()
+        for name, t in ties.items()
     }
     nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
     follows, friends = ends.get("FOLLOWS", nothing), ends.get("FRIEND_OF", nothing)
     return social_profile_of(
-        graph.users["userId"], (follows[0], follows[1]), (friends[0], friends[1]), seed=seed
+        users["userId"], (follows[0], follows[1]), (friends[0], friends[1]), seed=seed
     )
+
+
+def _only_of(tables: dict[str, pa.Table], users: pa.Array, social: pa.Table) -> dict[str, pa.Table]:
+    """Without the profiles of those who are here but for others'; what the social graph says of
+    everyone stays."""
+    kept = {}
+    for name, table in tables.items():
+        rows = table
+        for column in ("userId", "src") if name == "users" or name.startswith("edges/") else ():
+            if column in rows.column_names:
+                rows = rows.filter(pc.is_in(rows[column], users))
+        if name == "edges/SIMILAR_TO":
+            rows = rows.filter(pc.is_in(rows["dst"], users))
+        kept[name] = rows
+    everyone = social.select(["userId", "community", "influence"])
+    others = everyone.filter(pc.invert(pc.is_in(everyone["userId"], kept["users"]["userId"])))
+    tied = others.filter(pc.is_valid(others["influence"]))
+    kept["users"] = pa.concat_tables([kept["users"], tied], promote_options="default")
+    return kept
 
 
 def _tables(candidate: Candidate, social: pa.Table) -> dict[str, pa.Table]:

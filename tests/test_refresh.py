@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -276,6 +277,27 @@ def test_many_users_go_in_blocks_with_one_moment(
     after = profiles(live)
     assert {after[u]["profileAsOf"] for u in users} == {done.as_of}
     assert done.as_of == NOW - 1000 + len(users)
+
+
+def test_a_sample_is_enough_to_profile_everyone(live: GraphStore, tmp_path: Path) -> None:
+    """Trained on two thirds of the users, published, then all refreshed: everyone has a profile,
+    and communities are those of the whole graph."""
+    some = replace(TRAINING, sample=100)
+    card = train_release(live, tmp_path / "releases", some, now=NOW + 50)
+    assert card.metrics["sample"] == {"users": 100, "of": 150}
+    whole = {u: p["community"] for u, p in profiles(live).items()}
+    publish(live, tmp_path / "releases", card.version, now=NOW + 60, force="a small sample")
+    sampled = {u for u, p in profiles(live).items() if p["modelVersion"] == card.version}
+    assert len(sampled) == 100
+    done = refresher(live, tmp_path).refresh_all(now=NOW + 70)
+    after = profiles(live)
+    assert done.users == len(after) == 150
+    assert {p["modelVersion"] for p in after.values()} == {card.version}
+    assert {u: p["community"] for u, p in after.items()} == whole
+    acted = [u for u, p in after.items() if p["coldStart"] == "events"]
+    assert all(sum(x * x for x in after[u]["embedding"]) > 0.99 for u in acted)
+    similar = {c[1] for c in claims(live)[acted[0]] if c[0] == "SIMILAR_TO"}
+    assert len(similar) == 10
 
 
 def test_the_command(

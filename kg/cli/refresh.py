@@ -20,6 +20,9 @@ def refresh(
             metavar="[USER]...", help="Default: all whose edges changed, and those who read them."
         ),
     ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Everyone, in blocks: memory does not grow with them.")
+    ] = False,
     encoder: Encoder = None,
     releases: Releases = None,
     store: Store = None,
@@ -38,6 +41,8 @@ def refresh(
     from kg.refresh import Refresher
     from kg.training import Training, train_config
 
+    if all_ and users:
+        raise typer.BadParameter("name users or say --all, not both")
     here = settings()
     training = Training(
         config=train_config("default", {}),
@@ -48,7 +53,9 @@ def refresh(
     now = int(time.time())
     with open_chosen(store, read_only=False) as graph, progress() as move:
         ready = Refresher.open(graph, releases_of(store, releases), training)
-        if users:
+        if all_:
+            done = ready.refresh_all(now=now, progress=move)
+        elif users:
             done = ready.refresh(users, now=now, progress=move)
         else:
             done = ready.refresh_stale(now=now, progress=move)

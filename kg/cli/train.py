@@ -30,6 +30,16 @@ Encoder = Annotated[
         help="minilm, a folder, a hub name, or none. Default: KG_ENCODER, else minilm.",
     ),
 ]
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        metavar="USERS",
+        min=100,
+        help="Learn from so many users, drawn at random, in memory that grows with them; after the "
+        "publish, kg refresh --all profiles the others.",
+    ),
+]
 Force = Annotated[
     str | None,
     typer.Option("--force", metavar="REASON", help="Publish although a gate says no; recorded."),
@@ -41,6 +51,7 @@ def train(
     set_: Set = None,
     seed: Seed = 7,
     encoder: Encoder = None,
+    sample: Sample = None,
     releases: Releases = None,
     store: Store = None,
     json_: Json = False,
@@ -53,7 +64,7 @@ def train(
     kg train
     kg train --preset small --set epochs=20
     """
-    card = _train(store, releases, _training(preset, set_, seed, encoder))
+    card = _train(store, releases, _training(preset, set_, seed, encoder, sample))
     if json_:
         print_json(card.model_dump(by_alias=True))
     else:
@@ -103,6 +114,7 @@ def retrain(
     set_: Set = None,
     seed: Seed = 7,
     encoder: Encoder = None,
+    sample: Sample = None,
     force: Force = None,
     releases: Releases = None,
     store: Store = None,
@@ -113,14 +125,16 @@ def retrain(
     \b
     kg retrain
     """
-    card = _train(store, releases, _training(preset, set_, seed, encoder))
+    card = _train(store, releases, _training(preset, set_, seed, encoder, sample))
     if not json_:
         show_card(card)
         print_line()
     _published(_publish(store, releases, card.version, force), json_)
 
 
-def _training(preset: str, changes: list[str] | None, seed: int, encoder: str | None) -> Training:
+def _training(
+    preset: str, changes: list[str] | None, seed: int, encoder: str | None, sample: int | None
+) -> Training:
     from kg.config import settings
     from kg.training import Training, train_config
 
@@ -131,6 +145,7 @@ def _training(preset: str, changes: list[str] | None, seed: int, encoder: str | 
         encoder=encoder or here.encoder,
         cache=here.home / "text",
         sensitive=here.sensitive,
+        sample=sample,
     )
 
 
