@@ -137,6 +137,7 @@ _EVENT = (
 NODES: tuple[NodeType, ...] = (
     NodeType("User", "userId", "a customer, reviewer or member", (
         _p("createdAt", I, "member since, as the source says", "epoch s"),
+        _p("profiling", B, "false: objected to being profiled; null or true: may be"),
     )),
     NodeType("Item", "itemId", "a product, business, film or artist", (
         _p("title", S, "name"),
@@ -159,6 +160,18 @@ NODES: tuple[NodeType, ...] = (
         _p("configHash", S, "hash of the settings"),
         _p("graphHash", S, "hash of what was trained on"),
         _p("forced", S, "reason given where a failed gate was overridden; else null"),
+    )),
+    NodeType("Protection", "name", "how personal data in this graph are protected", (
+        _p("keyId", S, "the pseudonym key that users' and events' ids were hashed with"),
+        _p("nextKeyId", S, "the key of a rotation that is not finished; else null"),
+        _p("since", I, "when keyId became the key", "epoch s"),
+    )),
+    NodeType("Tombstone", "tombstone", "an erased user: a keyed hash that keeps loads from "
+             "bringing the user back", (
+        _p("keyId", S, "the erasure key"),
+        _p("depth", I, "how many pseudonym keys the id had gone through when it was hashed"),
+        _p("at", I, "when", "epoch s"),
+        _p("texts", Type.STRINGS, "keyed hashes of the texts whose vectors were removed"),
     )),
 )  # fmt: skip
 
