@@ -29,6 +29,13 @@ class Settings(BaseSettings):
     """Where candidates and releases are kept; default: beside the embedded store."""
     encoder: str = "minilm"
     """`minilm` (packaged), a folder, or a hub name."""
+    pseudonym_key: SecretStr | None = None
+    pseudonym_key_file: Path | None = None
+    """Keys that users' ids are hashed with (`kg keys new FILE` makes one); the file goes first."""
+    erasure_key_file: Path | None = None
+    """Key of tombstones and of reports of erasures; default: made in `home` when first needed."""
+    roles: Path | None = None
+    """Who may run which commands (TOML)."""
     queries: Path | None = None
     """A folder of an analyst's own named queries."""
     sensitive: Annotated[frozenset[str], NoDecode] = frozenset()

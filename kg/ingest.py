@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kg.errors import ConfigError, CountMismatch
+from kg.privacy.state import admit
 from kg.profile import PROFILE_OF
 from kg.schema import EDGE_TABLES, load_order, table_schema
 from kg.stale import Watch
@@ -33,11 +34,13 @@ def ingest(
     live, the users whose edges come or change are marked stale as of `now` (epoch s; default: the
     clock's), for `kg refresh`.
 
-    Raises ConfigError for an attribute that has a profile property's name, CountMismatch where the
+    Raises ConfigError for an attribute that has a profile property's name and for ids of another
+    kind than the store's (pseudonyms of one key, or plain), CountMismatch where the
     store did not take as many rows as were staged.
     """
     _refuse_profile_names(staged)
     store.ensure_schema(staged.attributes)
+    admit(store, staged.report.key_id, staged.report.tombstones, now=now)
     there = store.counts()
     written: dict[str, WriteCount] = {}
     watch = Watch.of(store, staged.tables, now)

@@ -38,6 +38,8 @@ from kg.store import ReleaseTables
 SUMS = "SHA256SUMS"
 PUBLICATIONS = "publications.jsonl"
 READY = ".exchange"
+KEPT = "model/kept_interactions.parquet"
+"""What users took up, by which the linear filter scores others."""
 
 
 class GateResult(BaseModel):
@@ -78,6 +80,8 @@ class Card(BaseModel):
     encoder: str | None
     """Fingerprint of the text encoder; null where the graph has no text."""
     software: dict[str, str]
+    pseudonym_key: str | None = None
+    """Name of the keys its users' ids went through; null where they are the source's own."""
     metrics: dict[str, Any]
 
 
@@ -136,9 +140,10 @@ def _seal(folder: Path) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def exchange(folder: Path, tables: dict[str, pa.Table]) -> None:
-    """Put other tables in a release's place, all or none; for removing rows for privacy, and for
-    nothing else. A run that dies half-way is finished by the next reader."""
+def exchange(folder: Path, tables: dict[str, pa.Table], card: Card | None = None) -> None:
+    """Put other tables, and another card, in a release's place, all or none; for privacy (rows that
+    go, ids under another key), and for nothing else. A run that dies half-way is finished by the
+    next reader."""
     draft, ready = folder / ".draft", folder / READY
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(folder, draft, copy_function=os.link, ignore=shutil.ignore_patterns(".draft"))
@@ -146,6 +151,9 @@ def exchange(folder: Path, tables: dict[str, pa.Table]) -> None:
         path = draft / f"{name}.parquet"
         path.unlink()
         pq.write_table(table, path, compression="zstd")
+    if card is not None:
+        (draft / "card.json").unlink()
+        _write_card(draft, card)
     (draft / SUMS).unlink()
     _seal(draft)
     draft.rename(ready)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from kg.arrays import graph_counts, graph_hash, read_graph, read_sample
 from kg.errors import ConfigError, MissingExtra
 from kg.network import social_profile_of
+from kg.privacy.state import pseudonyms
 from kg.releases import Card, config_hash, save, version_at
 from kg.schema import SOCIAL
 from kg.store import GraphStore
@@ -118,6 +119,7 @@ def train_release(
         seed=training.seed,
         encoder=fingerprint,
         software=_software(),
+        pseudonym_key=said.key_id if (said := pseudonyms(store)) else None,
         metrics=candidate.metrics
         | ({} if drawn is None else {"sample": {"users": len(drawn), "of": total}}),
     )

@@ -64,6 +64,8 @@ class LoadReport(BaseModel):
     """Every field of the load, and what became of it."""
     key_id: str | None = None
     """The pseudonym key users' ids were hashed with; null where they are the source's own."""
+    tombstones: int = 0
+    """How many erased users this load knew of, whose rows it rejects."""
 
     @property
     def rows(self) -> int:

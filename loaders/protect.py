@@ -47,6 +47,8 @@ class Protection:
     """Makes users' and events' ids pseudonyms; None leaves them as they are."""
     erased: Column | None = None
     """Which users' ids (as in the file) are of erased ones; None: nobody was erased."""
+    tombstones: int = 0
+    """How many erased users that is."""
 
 
 class Protector:
@@ -56,6 +58,7 @@ class Protector:
         self._policy = protection.policy
         self._keyed = protection.keyed
         self._is_erased = protection.erased
+        self.tombstones = protection.tombstones
         self._rows: Counter[tuple[str, str]] = Counter()
         self._kinds: dict[tuple[str, str], Counter[str]] = {}
         self._dropped: dict[tuple[str, str], None] = {}

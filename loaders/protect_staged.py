@@ -27,7 +27,10 @@ def protect_staged(staged: Staged, protection: Protection | None) -> Staged:
     }
     keyed = protection.keyed
     report = _recounted(staged.report, left_out).model_copy(
-        update={"key_id": keyed.key_id if keyed else None}
+        update={
+            "key_id": keyed.key_id if keyed else None,
+            "tombstones": protection.tombstones,
+        }
     )
     return Staged(staged.folder, staged.tables, staged.attributes, report)
 

@@ -136,6 +136,7 @@ def _stage(
         rejects=str(into / REJECTS) if any(rejected) else None,
         protection=protector.report(),
         key_id=protector.keyed.key_id if protector.keyed else None,
+        tombstones=protector.tombstones,
     )
     return Staged(
         folder=into,

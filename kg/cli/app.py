@@ -11,6 +11,7 @@ from kg.cli.demo import demo
 from kg.cli.doctor import doctor
 from kg.cli.export import export
 from kg.cli.forget import forget
+from kg.cli.keys import keys
 from kg.cli.load import load
 from kg.cli.profile import profile
 from kg.cli.query import query
@@ -54,3 +55,4 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(releases, name="releases")
+app.add_typer(keys, name="keys")

@@ -69,15 +69,12 @@ def load(
         raise typer.BadParameter("give a SOURCE; `kg load --list` shows them")
     options = pairs(option or [], "--option")
     from kg.ingest import ingest
+    from kg.privacy.door import policy_at, protection_at
     from loaders import stage
-    from loaders.policy import read_policy
-    from loaders.protect import Protection
 
-    protection = Protection(read_policy(policy))
     url = store_url(store)
-    if not url.startswith("ladybug:"):
-        # a server that does not answer is said before the files are read, not after
-        open_chosen(url).close()
+    # before the files are read: a server that does not answer, a key that is not the store's
+    protection = protection_at(url, policy_at(policy))
     with tempfile.TemporaryDirectory(prefix="kg-load-") as folder, progress() as move:
         staged = stage(
             source,

@@ -29,9 +29,10 @@ def profile(
     kg profile A1 --json
     """
     from kg.person import person
+    from kg.privacy.state import stored_id
 
     with open_chosen(store) as graph:
-        found = person(graph, user)
+        found = person(graph, stored_id(graph, user))
     if json_:
         print_json(found.model_dump(by_alias=True))
     else:

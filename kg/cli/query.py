@@ -14,6 +14,7 @@ from kg.cli.rows import Format, write_rows
 
 if TYPE_CHECKING:
     from kg.queries import NamedQuery
+    from kg.store import GraphStore
 
 
 def query(
@@ -83,6 +84,7 @@ def query(
         arguments = _pairs(named, given or [])
         types = [c.type for c in named.columns]
         with open_chosen(store) as graph:
+            arguments = _with_stored_ids(graph, arguments)
             result = named.run(graph, arguments, timeout_s=timeout, max_rows=limit)
     write_rows(result, types, chosen, output)
     if result.truncated:
@@ -103,6 +105,19 @@ def _pairs(query: NamedQuery, given: list[str]) -> dict[str, Any]:
             raise typer.BadParameter(f"{name} is given twice; {query.signature}")
         else:
             found[name] = value
+    return found
+
+
+def _with_stored_ids(graph: GraphStore, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Users' ids as the store has them: it may hold pseudonyms."""
+    from kg.privacy.state import stored_ids
+
+    found = dict(arguments)
+    for name in ("userId", "userIds"):
+        if name in found:
+            given = found[name]
+            ids = stored_ids(graph, given if isinstance(given, list) else [given])
+            found[name] = ids if isinstance(given, list) else ids[0]
     return found
 
 

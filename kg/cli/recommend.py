@@ -27,10 +27,11 @@ def recommend(
     kg recommend A1 -k 20 --why
     """
     from kg.config import settings
+    from kg.privacy.state import stored_id
     from kg.recommend import recommend as recommend_items
 
     with open_chosen(store) as graph:
-        found = recommend_items(graph, user, k, sensitive=settings().sensitive)
+        found = recommend_items(graph, stored_id(graph, user), k, sensitive=settings().sensitive)
     if json_:
         print_json(found.model_dump(by_alias=True))
     else:

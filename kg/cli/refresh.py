@@ -38,6 +38,7 @@ def refresh(
     kg refresh A1 A2 --json
     """
     from kg.config import settings
+    from kg.privacy.state import stored_ids
     from kg.refresh import Refresher
     from kg.training import Training, train_config
 
@@ -56,7 +57,7 @@ def refresh(
         if all_:
             done = ready.refresh_all(now=now, progress=move)
         elif users:
-            done = ready.refresh(users, now=now, progress=move)
+            done = ready.refresh(stored_ids(graph, users), now=now, progress=move)
         else:
             done = ready.refresh_stale(now=now, progress=move)
     if json_:

@@ -11,13 +11,10 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from kg.errors import NotFound
-from kg.releases import exchange, verify, versions
+from kg.releases import KEPT, exchange, verify, versions
 from kg.schema import EDGE_TABLES
 from kg.stale import has_profiles, mark, with_listeners
 from kg.store import GraphStore
-
-KEPT = "model/kept_interactions.parquet"
-"""What users took up, by which the linear filter scores others."""
 
 
 class Forgotten(BaseModel):

@@ -1,0 +1,64 @@
+"""`kg keys`: the keys that users' ids are hashed with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kg.cli.options import Json, Releases, Store, releases_of, store_url
+from kg.cli.output import note, print_json, print_line, progress
+
+keys = typer.Typer(no_args_is_help=True, help="The keys that users' ids are hashed with.")
+
+
+@keys.command("new")
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the key.")],
+    json_: Json = False,
+) -> None:
+    """Make a key. Loads into an empty store hash users' ids with it once it is named.
+
+    \b
+    kg keys new shop.key && export KG_PSEUDONYM_KEY_FILE=shop.key
+    """
+    from kg.privacy.keys import Keyring, new_key, write_ring
+
+    ring = Keyring((new_key(),))
+    write_ring(file, ring)
+    if json_:
+        print_json({"file": str(file), "keyId": ring.id})
+    else:
+        print_line(f"key {ring.id} is in {file}; use it with KG_PSEUDONYM_KEY_FILE={file}")
+        note("keep a copy in a safe place: without it no user can be found by the id you know")
+
+
+@keys.command("rotate")
+def rotate(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A new file: the keys there are and one more.")
+    ],
+    releases: Releases = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Put a new key on top of a store's, in place; of plain ids it makes pseudonyms.
+
+    Profiles, interests and releases stay. The keys in use are those of KG_PSEUDONYM_KEY_FILE. A run
+    that was cut off is finished by the same command. Exports made before keep the ids they have.
+
+    \b
+    kg keys rotate shop-2.key && export KG_PSEUDONYM_KEY_FILE=shop-2.key
+    """
+    from kg.privacy.rotation import rotate as put_on_top
+
+    url = store_url(store)
+    with progress() as move:
+        done = put_on_top(url, releases_of(url, releases), file, progress=move)
+    if json_:
+        print_json({"file": str(file), "keyId": done.key_id, "users": done.users,
+                    "releases": list(done.releases)})  # fmt: skip
+        return
+    print_line(f"{done.users} users and {len(done.releases)} releases are under key {done.key_id}")
+    print_line(f"from now on: KG_PSEUDONYM_KEY_FILE={file}")
