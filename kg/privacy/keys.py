@@ -94,8 +94,18 @@ class Keyring:
         return id_
 
     def _step(self, kind: str, id_: str, depth: int) -> str:
-        text = hmac.digest(self.keys[depth], f"{kind}\0{id_}".encode(), "sha256").hex()
-        return f"{LETTERS[kind]}{depth + 1}_{text[:32]}"
+        message = self._begun[kind, depth].copy()
+        message.update(id_.encode())
+        return f"{LETTERS[kind]}{depth + 1}_{message.hexdigest()[:32]}"
+
+    @cached_property
+    def _begun(self) -> dict[tuple[str, int], hmac.HMAC]:
+        """Each key with the kind of text already in it: half the time of beginning anew."""
+        return {
+            (kind, depth): hmac.new(key, f"{kind}\0".encode(), "sha256")
+            for kind in LETTERS
+            for depth, key in enumerate(self.keys)
+        }
 
 
 def _shape(kind: str, depth: int) -> str:
