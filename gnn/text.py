@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gnn.errors import EncoderError
-from gnn.text_cache import Keys, TextCache
+from gnn.text_cache import TextCache
+from gnn.text_keys import distinct, keys_of
 from gnn.text_model import Dtype, TextModel, load
 from gnn.text_weights import MINILM
 from gnn.text_windows import Pooling, encode
@@ -102,8 +101,8 @@ class ReviewEncoder:
         A text that is null, empty, only white space, or of no word the encoder knows at all has a
         vector of zeros. Raises EncoderError for what is not text.
         """
-        distinct, row = _distinct(texts)
-        vectors = self._vectors(distinct, progress)
+        once, row = distinct(texts)
+        vectors = self._vectors(once, progress)
         out = np.zeros((len(row), self.dim), np.float32)
         present = row >= 0
         out[present] = vectors[row[present]]
@@ -112,7 +111,7 @@ class ReviewEncoder:
     def _vectors(self, texts: pa.Array, progress: Progress | None) -> NDArray[np.float32]:
         """[N, dim] of distinct, normalised, non-empty texts."""
         out = np.empty((len(texts), self.dim), np.float32)
-        keys = _keys(texts)
+        keys = keys_of(texts)
         todo = np.arange(len(texts))
         if self.cache is not None:
             known, found = self.cache.find(keys)
@@ -144,32 +143,3 @@ class ReviewEncoder:
         )
         self.encoded += len(texts)
         return vectors.astype(np.float16)
-
-
-def _distinct(
-    texts: Sequence[str | None] | pa.Array | pa.ChunkedArray,
-) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Distinct normalised texts, and for each text [N] its row among them, -1 for none."""
-    try:
-        column = texts if isinstance(texts, (pa.Array, pa.ChunkedArray)) else pa.array(texts)
-        column = column.cast(pa.large_string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeError) as e:
-        raise EncoderError(f"texts to encode must be strings or nulls: {e}") from e
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    column = pc.utf8_trim_whitespace(pc.utf8_normalize(column, form="NFC"))
-    column = pc.if_else(pc.equal(column, ""), pa.scalar(None, column.type), column)
-    encoded = column.dictionary_encode()
-    row = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return encoded.dictionary, row
-
-
-def _keys(texts: pa.Array) -> Keys:
-    """[N, 2] BLAKE2b-128 of each text's UTF-8 bytes, read where Arrow holds them."""
-    if not len(texts):
-        return np.empty((0, 2), np.uint64)
-    _, offsets, data = texts.buffers()
-    end = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1].tolist()
-    view = memoryview(data)
-    hashes = b"".join(blake2b(view[a:b], digest_size=16).digest() for a, b in pairwise(end))
-    return np.frombuffer(hashes, np.uint64).reshape(-1, 2)

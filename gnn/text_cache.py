@@ -100,7 +100,7 @@ class TextCache:
         for name in gone:
             del self.shards[name]
         for name in new:
-            shard = _open(there[name], self.dim)
+            shard = open_shard(there[name], self.dim)
             if shard is None:
                 self._drop(there[name])
             else:
@@ -143,7 +143,7 @@ class TextCache:
             raise _unwritable(path, e) from e
 
 
-def _open(path: Path, dim: int) -> Shard | None:
+def open_shard(path: Path, dim: int) -> Shard | None:
     """None if the file is not a whole shard of this width."""
     try:
         with path.open("rb") as file:
