@@ -38,7 +38,7 @@ def ingest(
     kind than the store's (pseudonyms of one key, or plain), CountMismatch where the
     store did not take as many rows as were staged.
     """
-    _refuse_profile_names(staged)
+    refuse_profile_names(staged)
     store.ensure_schema(staged.attributes)
     admit(store, staged.report.key_id, staged.report.tombstones, now=now)
     there = store.counts()
@@ -51,12 +51,12 @@ def ingest(
         total = sum(pq.read_metadata(p).num_rows for p in parts)
         count = WriteCount()
         if total and not there.get(table):
-            batches = _read(parts, _all_columns(table, parts))
+            batches = read_parts(parts, _all_columns(table, parts))
             count = store.bulk_load(table, _counted(batches, table, total, 0, progress))
         elif total:
             done = 0
             for alike in _by_columns(parts):
-                batches = _read(alike, pq.read_schema(alike[0]))
+                batches = read_parts(alike, pq.read_schema(alike[0]))
                 count += store.upsert(table, _counted(batches, table, total, done, progress))
                 done += sum(pq.read_metadata(p).num_rows for p in alike)
         answered = count.created + count.updated + count.unchanged
@@ -67,7 +67,8 @@ def ingest(
     return written
 
 
-def _refuse_profile_names(staged: Staged) -> None:
+def refuse_profile_names(staged: Staged) -> None:
+    """Raises ConfigError for an attribute that has a profile property's name."""
     for table, added in staged.attributes.items():
         ours = {p.name for p in PROFILE_OF.get(table, ())} & set(added.names)
         if ours:
@@ -80,8 +81,12 @@ def _refuse_profile_names(staged: Staged) -> None:
 
 def _all_columns(table: str, parts: Sequence[Path]) -> pa.Schema:
     """The declared columns, and what the parts have beside them."""
-    given = [pq.read_schema(p).remove_metadata() for p in parts]
-    return pa.unify_schemas([table_schema(table), *given])
+    return pa.unify_schemas([table_schema(table), named_columns(parts)])
+
+
+def named_columns(parts: Sequence[Path]) -> pa.Schema:
+    """The columns that any of the parts has."""
+    return pa.unify_schemas([pq.read_schema(p).remove_metadata() for p in parts])
 
 
 def _by_columns(parts: Sequence[Path]) -> list[list[Path]]:
@@ -91,7 +96,7 @@ def _by_columns(parts: Sequence[Path]) -> list[list[Path]]:
     return list(alike.values())
 
 
-def _read(parts: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+def read_parts(parts: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     """Batches of all parts with the columns of `schema`; what a part lacks is null."""
     for part in parts:
         with pq.ParquetFile(part) as file:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 import time
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,8 +19,7 @@ from kg.cli.output import note, print_json, print_line, print_table, progress
 from kg.errors import ConfigError
 
 if TYPE_CHECKING:
-    from kg.store import WriteCount
-    from loaders.interface import LoadReport
+    from loaders.interface import LoadReport, Progress, Staged
 
 
 def load(
@@ -48,6 +48,24 @@ def load(
             help="TOML: which fields are dropped, masked, hashed or kept; see loaders/policy.py.",
         ),
     ] = None,
+    offline: Annotated[
+        Path | None,
+        typer.Option(
+            "--offline",
+            metavar="DIR",
+            help="Write the files of a neo4j-admin import there instead of loading: the way above "
+            "ten million edges.",
+        ),
+    ] = None,
+    neo4j_home: Annotated[
+        Path | None,
+        typer.Option(
+            "--neo4j-home",
+            metavar="DIR",
+            envvar="NEO4J_HOME",
+            help="With --offline: import into this installation, whose server is stopped.",
+        ),
+    ] = None,
     store: Store = None,
     json_: Json = False,
 ) -> None:
@@ -61,6 +79,7 @@ def load(
     kg load amazon reviews.jsonl.gz meta.jsonl.gz
     kg load tabular sales/ --option mapping=shop.toml
     kg load ciao ciao/ --strict --store bolt://localhost:7687
+    kg load amazon reviews/ --offline import/        files for neo4j-admin, and the command to run
     """
     if list_:
         _list(as_json=json_)
@@ -68,32 +87,95 @@ def load(
     if source is None:
         raise typer.BadParameter("give a SOURCE; `kg load --list` shows them")
     options = pairs(option or [], "--option")
-    from kg.ingest import ingest
-    from kg.privacy.door import policy_at, protection_at
+    from kg.privacy.door import policy_at, protection, protection_at
     from loaders import stage
 
-    url = store_url(store)
-    # before the files are read: a server that does not answer, a key that is not the store's
-    protection = protection_at(url, policy_at(policy))
+    rules = policy_at(policy)
+    if offline is not None:
+        if store is not None:
+            raise typer.BadParameter("--offline writes files, and no --store")
+        if offline.exists() and (not offline.is_dir() or any(offline.iterdir())):
+            raise ConfigError(f"--offline {offline}: not an empty folder; name a new one")
+        protected = protection(None, rules)
+    else:
+        # before the files are read: a server that does not answer, a key that is not the store's
+        protected = protection_at(store_url(store), rules)
+    now = int(time.time())
     with tempfile.TemporaryDirectory(prefix="kg-load-") as folder, progress() as move:
         staged = stage(
             source,
             paths or [],
             Path(folder),
-            now=int(time.time()),
+            now=now,
             options=options,
             strict=strict,
-            protection=protection,
+            protection=protected,
             progress=move,
         )
-        with open_chosen(url, read_only=False) as graph:
-            written = ingest(staged, graph, progress=move)
+        loaded = (
+            _write(staged, offline, now, neo4j_home, move)
+            if offline is not None
+            else _ingest(staged, store_url(store), move)
+        )
         report = _keep_rejects(staged.report, rejects)
     if json_:
-        counts = {name: asdict(count) for name, count in written.items()}
-        print_json({**report.model_dump(), "store": url, "loaded": counts})
+        print_json({**report.model_dump(), **loaded.as_json})
     else:
-        _show(report, written, url)
+        _show(report, loaded)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """Where the rows went, for people and for machines."""
+
+    heading: list[str]
+    rows: list[list[Any]]
+    steps: list[str]
+    """What is left for the user to do."""
+    as_json: dict[str, Any]
+
+
+def _ingest(staged: Staged, url: str, move: Progress) -> _Loaded:
+    from kg.ingest import ingest
+
+    with open_chosen(url, read_only=False) as graph:
+        written = ingest(staged, graph, progress=move)
+    staged_rows = staged.report.tables
+    return _Loaded(
+        [f"in {url}", "staged", "created", "updated", "unchanged"],
+        [[t, staged_rows.get(t), n.created, n.updated, n.unchanged] for t, n in written.items()],
+        [],
+        {"store": url, "loaded": {name: asdict(count) for name, count in written.items()}},
+    )
+
+
+def _write(staged: Staged, folder: Path, now: int, home: Path | None, move: Progress) -> _Loaded:
+    from kg.config import Neo4jSettings
+    from kg.offline import importer
+
+    database = Neo4jSettings().database or "neo4j"
+    tool = importer()
+    done = tool.write_offline(staged, folder, now=now, database=database, progress=move)
+    import_, schema = shlex.join(done.command), shlex.join(done.schema_command)
+    steps = [
+        f"with the server stopped: {import_}",
+        f"with the server started: {schema}",
+    ]
+    if home is not None:
+        tool.run_import(done, home)
+        steps = [f"imported into {home}", *steps[1:]]
+    return _Loaded(
+        [f"in {done.folder}", "rows"],
+        [[table, n] for table, n in done.rows.items()],
+        steps,
+        {
+            "offline": str(done.folder),
+            "written": done.rows,
+            "imported": home is not None,
+            "import": import_,
+            "schema": schema,
+        },
+    )
 
 
 def _keep_rejects(report: LoadReport, chosen: Path) -> LoadReport:
@@ -107,7 +189,7 @@ def _keep_rejects(report: LoadReport, chosen: Path) -> LoadReport:
     return report.model_copy(update={"rejects": str(chosen)})
 
 
-def _show(report: LoadReport, written: dict[str, WriteCount], url: str) -> None:
+def _show(report: LoadReport, loaded: _Loaded) -> None:
     rows: list[list[Any]] = [
         [f.file, f.holds, f.rows, f.written, f.merged, f.rejected] for f in report.files
     ]
@@ -119,16 +201,12 @@ def _show(report: LoadReport, written: dict[str, WriteCount], url: str) -> None:
             print_line()
             print_table([title, "rows"], sorted(found.items(), key=lambda f: (-f[1], f[0])))
     print_line()
-    print_table(
-        [f"in {url}", "staged", "created", "updated", "unchanged"],
-        [
-            [name, report.tables.get(name), count.created, count.updated, count.unchanged]
-            for name, count in written.items()
-        ],
-    )
+    print_table(loaded.heading, loaded.rows)
     _show_protection(report)
     if report.rejects is not None:
         note(f"{report.rejected} rejected rows, each with its reason, are in {report.rejects}")
+    for step in loaded.steps:
+        print_line(step)
 
 
 def _show_protection(report: LoadReport) -> None:

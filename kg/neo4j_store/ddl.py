@@ -20,7 +20,7 @@ def ensure_schema(server: Server, attributes: Mapping[str, pa.Schema] | None) ->
     """Idempotent. Raises StoreError where existing data breaks a constraint, or an attribute has
     another type already."""
     there = set(server.read(lambda tx: run(tx, text.CONSTRAINTS).single(strict=True)["names"]))
-    for name, statement in _constraints().items():
+    for name, statement in constraints().items():
         if name not in there:
             server.statement(statement)
     if attributes:
@@ -37,7 +37,7 @@ def read_attributes(server: Server) -> Attributes:
     return found
 
 
-def _constraints() -> dict[str, str]:
+def constraints() -> dict[str, str]:
     """Key constraints, each with the index that finds by it. A key on relationships too: a second
     load of an event cannot make a second edge, whoever writes."""
     made = {

@@ -38,11 +38,14 @@ def pseudonyms(store: GraphStore) -> Pseudonyms | None:
 
 
 def write(store: GraphStore, said: Pseudonyms) -> None:
+    store.upsert(_NODE.label, as_table(said))
+
+
+def as_table(said: Pseudonyms) -> pa.Table:
+    """The one row of the node."""
     row = {"name": NAME, "keyId": said.key_id, "nextKeyId": said.next_key_id, "since": said.since}
     schema = _NODE.arrow
-    store.upsert(
-        _NODE.label, pa.table({f.name: pa.array([row[f.name]], f.type) for f in schema}, schema)
-    )
+    return pa.table({f.name: pa.array([row[f.name]], f.type) for f in schema}, schema)
 
 
 def admit(

@@ -120,3 +120,32 @@ def test_the_sources_there_are(capsys: Output) -> None:
     found = {s["source"]: s["title"] for s in json.loads(capsys.readouterr().out)}
     assert found["ciao"].startswith("Ciao: product ratings")
     assert all(found.values())
+
+
+def test_an_offline_load_writes_files_and_says_what_to_run(
+    reviews: str, tmp_path: Path, capsys: Output
+) -> None:
+    """No store is touched; the command reads what was written."""
+    assert main(["load", "amazon", reviews, "--offline", "out", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["written"] == {"User": 2, "Item": 2, "REVIEWED": 2}
+    assert found["import"] == f"neo4j-admin database import full @{tmp_path}/out/import.args"
+    assert not found["imported"]
+    assert (tmp_path / "out" / "import.args").is_file()
+    assert not (tmp_path / "kg.lbug").exists()
+
+
+def test_an_offline_load_has_no_store(reviews: str, capsys: Output) -> None:
+    """The two say different things."""
+    assert main(["load", "amazon", reviews, "--offline", "out", "--store", "ladybug://x"]) == 2
+    assert "--store" in capsys.readouterr().err
+
+
+def test_an_offline_load_keeps_off_a_folder_in_use(
+    reviews: str, tmp_path: Path, capsys: Output
+) -> None:
+    """Before the files are read."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    assert main(["load", "amazon", reviews, "--offline", "out"]) == 1
+    assert "not an empty folder" in capsys.readouterr().err

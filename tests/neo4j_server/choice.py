@@ -99,6 +99,17 @@ def _compose(environ: Mapping[str, str], say: Say, lease: Path | None) -> Server
 
 
 def _from_jars(environ: Mapping[str, str], say: Say, lease: Path | None) -> Server:
+    return start_from_jars(environ, say=say, lease=lease)
+
+
+def start_from_jars(
+    environ: Mapping[str, str] = os.environ,
+    *,
+    say: Say = print,
+    lease: Path | None = None,
+    before: Callable[[dict[str, Any]], None] | None = None,
+) -> Server:
+    """`before` is called with the server's job when its home is there and nothing runs yet."""
     version, note = _version(environ)
     java = find_java(version, environ)
     if java is None:
@@ -110,6 +121,12 @@ def _from_jars(environ: Mapping[str, str], say: Say, lease: Path | None) -> Serv
     except jars.CannotFetch as e:
         raise NoServer(str(e)) from e
     job, url = local.prepare(version, lib, *java)
+    try:
+        if before is not None:
+            before(job)
+    except BaseException:
+        local.discard(job)
+        raise
     guard = _guard(job, local.environment(), lease)
     try:
         password = local.first_login(url, alive=lambda: guard.poll() is None)
