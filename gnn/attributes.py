@@ -1,12 +1,10 @@
-"""Events up to a moment → what each user did: recency, frequency, money, tenure and value tier."""
+"""Events up to a moment → what each user did: recency, frequency, tenure, and the value tier."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gnn.features import own_acts
@@ -72,29 +70,6 @@ def _ties(graph: GraphTables, at: int | None) -> Ints:
     return np.bincount(pairs[0], minlength=graph.users.num_rows)
 
 
-def monetary(graph: GraphTables, at: int | None) -> Doubles | None:
-    """[U] Σ price x (quantity − cancelledQuantity) over purchases before `at`; None where no
-    purchase has a price. A quantity that is not given is one piece."""
-    table = graph.behaviour.get("PURCHASED")
-    if table is None or "price" not in table.column_names:
-        return None
-    if table["price"].null_count == table.num_rows:
-        return None
-    price = _doubles(table, "price", 0)
-    pieces = _doubles(table, "quantity", 1) - _doubles(table, "cancelledQuantity", 0)
-    spent = price * np.maximum(pieces, 0)
-    if at is not None and "at" in table.column_names:
-        spent = np.where(pc.fill_null(pc.less(table["at"], at), True).to_numpy(), spent, 0)
-    total = np.bincount(table["src"].to_numpy(), spent, minlength=graph.users.num_rows)
-    return np.asarray(total, np.float64)
-
-
-def _doubles(table: pa.Table, column: str, missing: float) -> Doubles:
-    if column not in table.column_names:
-        return np.full(table.num_rows, missing)
-    return np.asarray(pc.fill_null(table[column], missing).to_numpy(), np.float64)
-
-
 @dataclass(frozen=True)
 class Fifths:
     """Where the fifths of the users with a dated event begin: four bounds each, none without such
@@ -139,6 +114,29 @@ def value_tier(
     tier = np.full(len(there), None, object)
     tier[there] = np.array(TIERS, object)[recency, value]
     return tier
+
+
+def rfm_score(activity: Activity, money: Doubles | None, fifths: Fifths) -> NDArray[np.object_]:
+    """[U] the fifths of recency, frequency and money as digits, 5 the best: "545"; two digits where
+    there is no money, None for users without a dated event."""
+    there = np.isfinite(activity.recency_days)
+    places = [
+        np.searchsorted(fifths.recency, -activity.recency_days[there]),
+        np.searchsorted(fifths.frequency, activity.frequency[there]),
+    ]
+    if money is not None and fifths.money is not None:
+        places.append(np.searchsorted(fifths.money, money[there]))
+    digits = sum(10**n * (place + 1) for n, place in enumerate(reversed(places)))
+    score = np.full(len(there), None, object)
+    score[there] = np.asarray(digits).astype(str)
+    return score
+
+
+def where_known(values: NDArray[np.object_], known: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """The values, None where they are not known."""
+    out = np.full(len(values), None, object)
+    out[known] = values[known]
+    return out
 
 
 def cold_start(activity: Activity, has_text: NDArray[np.bool_]) -> NDArray[np.object_]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from gnn.encode import Snapshot
+from gnn.goods import PLACE
 from gnn.graph import Ints, Seen, rows_of
 from gnn.inputs import Inputs, inputs, strings
 from gnn.linear import LinearFilter
@@ -35,6 +36,8 @@ class Catalogue:
     """[I]"""
     users_of_item: Floats
     """[I]"""
+    said: pa.Table
+    """[I] brand and pricePlace"""
     categories: pa.Table
     """Derived ones included"""
     item_category: pa.Table
@@ -57,12 +60,25 @@ def catalogue_of(graph: GraphTables, scorer: Scorer) -> Catalogue:
         vector=encoded.item,
         bias=encoded.bias,
         users_of_item=scorer.moment.users_of_item.cpu().numpy(),
+        said=_said(graph.items),
         categories=graph.categories,
         item_category=graph.item_category,
         category_parent=graph.category_parent,
         linear=scorer.blend.linear if filtered else None,
         users=strings(graph.users["userId"]) if filtered else None,
     )
+
+
+def _said(items: pa.Table) -> pa.Table:
+    """brand and pricePlace of items, null where they are not known."""
+    types = {"brand": pa.string(), PLACE: pa.float64()}
+    return pa.table(
+        {
+            name: items[name].cast(kind) if name in items.column_names
+            else pa.nulls(items.num_rows, kind)
+            for name, kind in types.items()
+        }
+    )  # fmt: skip
 
 
 def places_of(catalogue: Catalogue, items: pa.ChunkedArray) -> Ints:
@@ -109,6 +125,7 @@ def with_newcomers(
         vector=np.concatenate([catalogue.vector, vector]),
         bias=np.concatenate([catalogue.bias, nobody]),
         users_of_item=np.concatenate([catalogue.users_of_item, nobody]),
+        said=pa.concat_tables([catalogue.said, _said(alone.items)]),
         item_category=pa.concat_tables([own, shifted.select(own.column_names).cast(own.schema)]),
         linear=None if catalogue.linear is None else _wider(catalogue.linear, n),
     )
@@ -157,7 +174,7 @@ def on_catalogue(catalogue: Catalogue, graph: GraphTables) -> GraphTables:
         behaviour[kind] = table.set_column(at, "dst", pa.array(item, pa.int64()))
     return replace(
         graph,
-        items=pa.table({"itemId": catalogue.items}),
+        items=catalogue.said.add_column(0, "itemId", catalogue.items),
         categories=catalogue.categories,
         behaviour=behaviour,
         item_category=catalogue.item_category,

@@ -43,12 +43,12 @@ class Categories:
 
 def categories_of(graph: GraphTables, sensitive: Set[str] = frozenset()) -> Categories:
     """Everything under a sensitive category is sensitive too."""
-    n_items, n = graph.items.num_rows, graph.categories.num_rows
+    n = graph.categories.num_rows
     ids = graph.categories["categoryId"].combine_chunks()
     up = _closure(_pairs(graph.category_parent, (n, n)))
     said = pc.is_in(ids, pa.array(sorted(sensitive), pa.string())).to_numpy(zero_copy_only=False)
     blocked = (up @ said.astype(np.float32)) > 0
-    direct = _pairs(graph.item_category, (n_items, n))
+    direct = direct_members(graph)
     members = (direct @ up).tocsr()
     private_items = (members @ blocked.astype(np.float32)) > 0
     shown = sp.diags_array((~private_items).astype(np.float32))
@@ -67,6 +67,11 @@ def categories_of(graph: GraphTables, sensitive: Set[str] = frozenset()) -> Cate
         private_items=private_items,
         unknown=tuple(sorted(set(sensitive) - set(ids.to_pylist()))),
     )
+
+
+def direct_members(graph: GraphTables) -> sp.csr_array:
+    """[I, C] float32, 1 where the source puts an item in a category itself."""
+    return _pairs(graph.item_category, (graph.items.num_rows, graph.categories.num_rows))
 
 
 def _pairs(edges: pa.Table, shape: tuple[int, int]) -> sp.csr_array:

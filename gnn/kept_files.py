@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -15,6 +16,7 @@ import scipy.sparse as sp
 from gnn.attributes import Fifths
 from gnn.catalogue import Catalogue
 from gnn.errors import ModelError
+from gnn.facts import Facts
 from gnn.features import Usual
 from gnn.graph import rows_of
 from gnn.inputs import strings
@@ -52,10 +54,14 @@ def save_kept(standing: Standing, catalogue: Catalogue, folder: Path) -> None:
         table = pa.table({"userId": who.cast(pa.string()), "item": pa.array(pairs.col, pa.int32())})
         pq.write_table(table, folder / INTERACTIONS, compression="zstd")
     np.savez(folder / ARRAYS, **{k: v for k, v in arrays.items() if v is not None})
-    pq.write_table(pa.table({"itemId": catalogue.items}), folder / ITEMS)
+    pq.write_table(catalogue.said.add_column(0, "itemId", catalogue.items), folder / ITEMS)
     for name in TABLES:
         pq.write_table(getattr(catalogue, name), folder / f"kept_{name}.parquet")
-    state = {"segments": standing.groups.names, "start": standing.usual.start}
+    state = {
+        "segments": standing.groups.names,
+        "start": standing.usual.start,
+        "facts": asdict(standing.facts),
+    }
     (folder / FILE).write_text(json.dumps(state), encoding="utf-8")
 
 
@@ -65,7 +71,8 @@ def load_kept(folder: Path) -> tuple[Standing, Catalogue]:
         state = json.loads((folder / FILE).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS, allow_pickle=False) as stored:
             a = dict(stored)
-        items = strings(pq.read_table(folder / ITEMS)["itemId"])
+        said = pq.read_table(folder / ITEMS)
+        items = strings(said["itemId"])
         linear, users = _linear(folder, a, len(items))
         standing = Standing(
             usual=Usual(a["base"], a["centre"], state["start"]),
@@ -73,6 +80,7 @@ def load_kept(folder: Path) -> tuple[Standing, Catalogue]:
             share=a["share"],
             fifths=Fifths(a["recency"], a["frequency"], a.get("money")),
             groups=Groups(a["segment_mean"], a["segment_centre"], tuple(state["segments"])),
+            facts=Facts(**state["facts"]),
         )
         tables = {name: pq.read_table(folder / f"kept_{name}.parquet") for name in TABLES}
         catalogue = Catalogue(
@@ -80,11 +88,12 @@ def load_kept(folder: Path) -> tuple[Standing, Catalogue]:
             vector=a["vector"],
             bias=a["bias"],
             users_of_item=a["users_of_item"],
+            said=said.drop_columns(["itemId"]),
             linear=linear,
             users=users,
             **tables,
         )
-    except (OSError, ValueError, KeyError, BadZipFile, pa.ArrowException) as e:
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile, pa.ArrowException) as e:
         raise ModelError(f"{folder / FILE}: {e}; train a new release") from e
     return standing, catalogue
 

@@ -1,34 +1,32 @@
-"""One look at a graph → interests with their evidence, and attributes."""
+"""One look at a graph → interests with their evidence, and what is said of everyone together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from gnn.attributes import Fifths, activity_of, cold_start, fifths_of, monetary, value_tier
+from gnn.attributes import Fifths, activity_of, fifths_of
 from gnn.calibration import Calibration
 from gnn.categories import Categories, categories_of
-from gnn.churn import churn_risk
 from gnn.evidence import Evidence, Sources, evidence_of, sources_of
+from gnn.facts import Facts, facts_of
 from gnn.features import Past, Usual, decay, past_of
 from gnn.fitted import Fitted, Scorer
 from gnn.history import Own, friend_parts, history_lift, own_events, own_parts
 from gnn.interests import Interests, drawn_users, known_users, mean_chance, top_interests
 from gnn.item_interests import Shelf, shelf_of, top_items
+from gnn.orders import monetary
 from gnn.profile_tables import Claim, interest_table
 from gnn.segments import Groups, Segments, segments_of
 from gnn.tables import GraphTables, TextVectors
-from gnn.tone import reviews_with_text, user_tone
 from gnn.windows import Window
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,7 @@ class Standing:
     fifths: Fifths
     groups: Groups
     """The segments"""
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,8 @@ def stand(look: Look, fitted: Fitted, *, seed: int) -> tuple[Standing, Segments]
     fifths = fifths_of(activity, monetary(look.graph, as_of))
     segments = segments_of(look.past.user, look.past.share, look.categories, seed)
     share = _shelf(look, fitted, None).share
-    return Standing(look.past.usual, average, share, fifths, segments.groups), segments
+    facts = facts_of(look.graph, look.window.before)
+    return Standing(look.past.usual, average, share, fifths, segments.groups, facts), segments
 
 
 def category_interests(look: Look, fitted: Fitted, standing: Standing, rows: Ints) -> pa.Table:
@@ -177,36 +177,3 @@ def _of_items(look: Look, found: Interests) -> Evidence:
 def _table(look: Look, found: Interests, evidence: Evidence, targets: pa.ChunkedArray) -> pa.Table:
     users = look.graph.users["userId"]
     return interest_table(found, evidence, look.sources, users, targets, look.claim)
-
-
-def attributes(
-    look: Look, fitted: Fitted, standing: Standing
-) -> tuple[dict[str, Array], dict[str, str]]:
-    """Columns [U] of the profile by property; and reasons for properties not given."""
-    graph, seen, as_of = look.graph, look.window.before, look.claim.as_of
-    activity = activity_of(seen, graph, as_of)
-    money = monetary(graph, as_of)
-    _, writers = reviews_with_text(graph, look.text, seen)
-    wrote = np.bincount(writers, minlength=seen.n_users) > 0
-    unknown = np.full(seen.n_users, np.nan)
-    columns: dict[str, Array] = {
-        "recencyDays": activity.recency_days,
-        "frequency": activity.frequency,
-        "monetary": unknown if money is None else money,
-        "tenureDays": activity.tenure_days,
-        "valueTier": value_tier(activity, money, standing.fifths),
-        "churnRisk": unknown if fitted.churn is None else churn_risk(fitted.churn, activity),
-        "sentiment": unknown
-        if fitted.tone is None or look.text is None
-        else user_tone(fitted.tone, graph, look.text, seen),
-        "segment": standing.groups.of(look.past.user),
-        "coldStart": cold_start(activity, wrote),
-        "evidenceCount": activity.events + activity.ties,
-    }
-    reasons = {}
-    if money is None:
-        reasons["monetary"] = "no purchase has a price"
-    if as_of is None:
-        timed = ("recencyDays", "tenureDays", "valueTier")
-        reasons |= dict.fromkeys(timed, "the source has no times")
-    return columns, reasons

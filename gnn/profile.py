@@ -10,24 +10,21 @@ import numpy as np
 import pyarrow as pa
 
 from gnn.catalogue import catalogue_of
+from gnn.categories import categories_of
 from gnn.clusters import extend_clusters, with_clusters
+from gnn.columns import attributes
 from gnn.config import TrainConfig
 from gnn.encoded import Encoded
 from gnn.fitted import Fitted, Model, Progress, Scorer, final_window, fit_profiles, silent
+from gnn.goods import with_price_places
 from gnn.graph import Events, events
-from gnn.portrait import (
-    Standing,
-    attributes,
-    category_interests,
-    item_interests,
-    look_at,
-    stand,
-)
+from gnn.portrait import Standing, category_interests, item_interests, look_at, stand
 from gnn.profile_tables import Claim, derived_tables, item_table, similar_table, user_table
 from gnn.score import Scorer as ModelScorer
 from gnn.similar import effective_rank, mean_cosine, nearest_users
 from gnn.tables import Candidate, GraphTables, TextVectors
 from gnn.train import refit, train
+from gnn.variety import shares_of
 from gnn.windows import last_moment
 
 
@@ -135,6 +132,8 @@ def profile_graph(
     if clusters:
         clusters = extend_clusters(clusters, window.before, encoded.item)
         graph = with_clusters(graph, clusters)
+    share = shares_of(graph, categories_of(graph, sensitive))
+    graph = with_price_places(graph, share, window.at)
     claim = Claim(version, as_of, fitted.horizon_days)
     look = look_at(graph, text, window, scorer, fitted, claim, sensitive=sensitive)
     standing, segments = stand(look, fitted, seed=seed)

@@ -10,10 +10,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gnn.catalogue import Catalogue, on_catalogue, places_of, scorer_on, with_newcomers
+from gnn.columns import attributes
 from gnn.fitted import Fitted, final_window
 from gnn.graph import Ints, events
 from gnn.inputs import inputs
-from gnn.portrait import Standing, attributes, category_interests, item_interests, look_at
+from gnn.portrait import Standing, category_interests, item_interests, look_at
 from gnn.profile_tables import Claim, similar_table, user_table
 from gnn.similar import nearest_users
 from gnn.tables import GraphTables, TextVectors

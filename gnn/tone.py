@@ -60,8 +60,9 @@ def user_tone(
     model: SentimentModel, graph: GraphTables, text: TextVectors, seen: Events
 ) -> Doubles:
     """[U] mean chance that a review is a good one; NaN for users without a review text."""
+    if text.reviews is None:  # none of these users wrote anything
+        return np.full(seen.n_users, np.nan)
     rows, user = reviews_with_text(graph, text, seen)
-    assert text.reviews is not None
     tone = np.asarray(model.predict(text.reviews[rows]), np.float64)
     number = np.bincount(user, minlength=seen.n_users)
     total = np.bincount(user, tone, minlength=seen.n_users)

@@ -24,7 +24,7 @@ NODE_COLUMNS = {
 # what the model, the attributes and the evidence read of an event; each type has some of them
 _EVENT_COLUMNS = (
     "eventId", "at", "weight", "rating", "text", "title", "quantity", "price", "cancelledQuantity",
-    "tag",
+    "tag", "orderId",
 )  # fmt: skip
 
 

@@ -13,15 +13,23 @@ from kg.schema import Property, Type
 S, I, D, V = Type.STRING, Type.INT64, Type.DOUBLE, Type.VECTOR  # noqa: E741
 
 
+GROUPS = ("activity", "money", "taste", "mood", "risk", "social", "stands on")
+"""How `kg profile` orders what it shows."""
+
+
 @dataclass(frozen=True)
 class ProfileProperty(Property):
     method: str = ""
     needs: str = ""
     """What the data must have; without it the property is null."""
+    group: str = ""
+    """One of GROUPS; empty for what is not shown as an attribute."""
 
 
-def _p(name: str, type_: Type, meaning: str, unit: str, method: str, needs: str) -> ProfileProperty:
-    return ProfileProperty(name, type_, meaning, unit, method=method, needs=needs)
+def _p(
+    name: str, type_: Type, meaning: str, unit: str, method: str, needs: str, group: str = ""
+) -> ProfileProperty:
+    return ProfileProperty(name, type_, meaning, unit, method=method, needs=needs, group=group)
 
 
 USER_PROFILE: tuple[ProfileProperty, ...] = (
@@ -29,26 +37,58 @@ USER_PROFILE: tuple[ProfileProperty, ...] = (
        "heterogeneous GraphSAGE over events, friends and review text", "any event, friend or text"),
     _p("modelVersion", S, "release that last changed this profile", "", "", ""),
     _p("profileAsOf", I, "nothing after this moment was used", "epoch s", "", ""),
-    _p("recencyDays", D, "time since the last event", "days", "asOf − last event", "times"),
+    _p("recencyDays", D, "time since the last event", "days", "asOf − last event", "times",
+       "activity"),
     _p("frequency", I, "distinct days (where there are times) or events of activity", "count",
-       "count", "events"),
+       "count", "events", "activity"),
+    _p("tenureDays", D, "time since the first event", "days", "asOf − first event", "times",
+       "activity"),
+    _p("trend", D, "activity of the last 90 days against the 90 before: 0 even, 1 doubled, "
+       "−1 halved", "log2 ratio", "log2 of events + 1 over events + 1", "180 days of data",
+       "activity"),
+    _p("activityHours", S, "the six hours of the day in a row that hold most activity", "UTC",
+       "largest sum over the clock, from 5 moments", "times finer than days", "activity"),
+    _p("weekendShare", D, "share of activity on Saturdays and Sundays", "share",
+       "of distinct moments, UTC", "times", "activity"),
+    _p("seasonality", S, "the three months in a row that hold half of a year's activity or more, "
+       "else even", "", "of distinct moments of the user's whole years, from 8", "a year of data",
+       "activity"),
     _p("monetary", D, "money spent, cancelled pieces taken out", "source currency",
-       "Σ price × (quantity − cancelledQuantity)", "prices"),
-    _p("tenureDays", D, "time since the first event", "days", "asOf − first event", "times"),
+       "Σ price × (quantity − cancelledQuantity)", "prices", "money"),
+    _p("basketValue", D, "mean money of an order", "source currency",
+       "over orders by orderId, else by day, cancelled pieces taken out", "prices", "money"),
+    _p("basketSize", D, "mean number of different items in an order", "items",
+       "over orders by orderId, else by day, cancelled items taken out", "purchases", "money"),
+    _p("returnRate", D, "share of the pieces bought that came back", "share",
+       "pieces returned or cancelled, by item, over pieces bought", "returns", "money"),
+    _p("rfmScore", S, "fifth of recency, frequency and money among all users, 5 the best: 545", "",
+       "quintiles; two digits where there are no prices", "times", "money"),
     _p("valueTier", S, "champion | loyal | potential | new | at risk | lost", "",
-       "grid over quintiles of recency, frequency and monetary", "times"),
+       "grid over quintiles of recency, frequency and monetary", "times", "money"),
+    _p("segment", S, "group of users of like taste, named by its leading categories", "",
+       "k-means over embeddings", "any event", "taste"),
+    _p("explorer", D, "effective number of categories taken up", "categories",
+       "exp of the entropy of positive events (Hill 1973)", "categories", "taste"),
+    _p("interestDrift", D, "change of the category mix from the older to the newer half of "
+       "events: 0 none, 1 nothing in common", "", "1 − Morisita's overlap (1959), from 8 events",
+       "categories, times", "taste"),
+    _p("priceBand", S, "low | middle | high: third of its category in which the price of the "
+       "user's middle choice stands", "", "median place, from 3 items", "prices, categories",
+       "taste"),
+    _p("brandAffinity", S, "up to three brands chosen more often than by others", "",
+       "n log(own share / everyone's), from 2 events", "brands", "taste"),
+    _p("sentiment", D, "mean tone of the user's reviews, 0 bad to 1 good", "",
+       "logistic probe on review vectors, trained on the data's own stars", "review text", "mood"),
     _p("churnRisk", D, "chance of no event in the horizon after profileAsOf", "probability",
        "logistic on recency, frequency, tenure and rhythm, fitted on the validation period",
-       "times"),
-    _p("sentiment", D, "mean tone of the user's reviews, 0 bad to 1 good", "",
-       "logistic probe on review vectors, trained on the data's own stars", "review text"),
-    _p("segment", S, "group of users of like taste, named by its leading categories", "",
-       "k-means over embeddings", "any event"),
-    _p("community", I, "social community", "id", "Louvain", "social ties"),
-    _p("influence", D, "place in the social graph, mean 1", "", "PageRank × users", "social ties"),
+       "times", "risk"),
+    _p("community", I, "social community", "id", "Louvain", "social ties", "social"),
+    _p("influence", D, "place in the social graph, mean 1", "", "PageRank × users", "social ties",
+       "social"),
     _p("coldStart", S, "what stands behind the profile: events | friends | text | nothing", "",
-       "count of evidence", ""),
-    _p("evidenceCount", I, "events, friends and reviews behind the profile", "count", "count", ""),
+       "count of evidence", "", "stands on"),
+    _p("evidenceCount", I, "events, friends and reviews behind the profile", "count", "count", "",
+       "stands on"),
     _p("staleSince", I, "edges changed after the profile was made; null while it is fresh",
        "epoch s", "marked by every load and erasure until `kg refresh` or a publish", ""),
 )  # fmt: skip

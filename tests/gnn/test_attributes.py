@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gnn.attributes import activity_of, cold_start, monetary, value_tier
+from gnn.attributes import activity_of, cold_start, fifths_of, rfm_score, value_tier
 from gnn.graph import events
+from gnn.orders import monetary
 from tests.gnn.planted import DAY, acts, tables
 
 NOW = 100 * DAY
@@ -89,6 +90,18 @@ def test_tiers_follow_the_grid():
     assert value_tier(ACTIVITY, monetary(SHOP, NOW)).tolist() == [
         "champion", "champion", "new", "loyal", "loyal", "lost", "at risk", "at risk", "lost", None,
     ]  # fmt: skip
+
+
+def test_the_rfm_score_is_the_fifths_as_digits():
+    """R, F and M of the table above, one added: user 0 is 5, 5, 4; user 7 is 1, 1, 5."""
+    money = monetary(SHOP, NOW)
+    score = rfm_score(ACTIVITY, money, fifths_of(ACTIVITY, money)).tolist()
+    assert score == ["554", "443", "411", "314", "332", "211", "243", "115", "111", None]
+
+
+def test_without_prices_the_rfm_score_has_two_digits():
+    """Recency and frequency."""
+    assert rfm_score(ACTIVITY, None, fifths_of(ACTIVITY, None))[[0, 7]].tolist() == ["55", "11"]
 
 
 def test_without_prices_the_tier_is_of_recency_and_frequency():

@@ -189,7 +189,10 @@ def test_missing_inputs_are_null_with_a_reason():
     """No prices and no texts here: the properties are null, and the card says why."""
     assert PROFILES.users["monetary"].null_count == PROFILES.users.num_rows
     assert PROFILES.users["sentiment"].null_count == PROFILES.users.num_rows
-    assert set(PROFILES.metrics["unavailable"]) == {"monetary", "sentiment"}
+    assert set(PROFILES.metrics["unavailable"]) == {
+        "monetary", "basketValue", "returnRate", "priceBand", "brandAffinity", "seasonality",
+        "sentiment",
+    }  # fmt: skip
 
 
 def test_the_figures_are_json():

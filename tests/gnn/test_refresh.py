@@ -15,9 +15,57 @@ from gnn.errors import ModelError
 from gnn.profile import make_candidate
 from gnn.refresh import is_new, profile_users, similar_users
 from gnn.tables import GraphTables, TextVectors
-from tests.gnn.planted import DAY, shop
+from kg.profile import USER_PROFILE
+from tests.gnn.planted import DAY, Shop, shop
 
-SHOP = shop(n_users=300, days=300)
+WORDS = {
+    word: np.random.default_rng(n).standard_normal(16).astype(np.float32)
+    for n, word in enumerate(["lovely", "awful", *(f"thing{c}" for c in range(6))])
+}
+
+
+def with_everything(plain: Shop) -> Shop:
+    """The shop with orders, prices, brands and titles; one purchase in ten is sent back, and one
+    in three has a review that says what it is of and how it was."""
+    graph = plain.graph
+    bought = graph.behaviour["PURCHASED"]
+    n, n_items = bought.num_rows, graph.items.num_rows
+    rng = np.random.default_rng(1)
+    item = bought["dst"].to_numpy()
+    price = np.round(rng.lognormal(3, 0.5, n_items), 2)
+    orders = [f"o{u}-{t // DAY}" for u, t in zip(*ends(bought, "src", "at"), strict=True)]
+    bought = bought.append_column("orderId", pa.array(orders))
+    bought = bought.append_column("price", pa.array(price[item]))
+    back = bought.filter(pa.array(np.arange(n) % 10 == 0)).drop_columns(["orderId"])
+    wrote = np.flatnonzero(np.arange(n) % 3 == 0)
+    good = rng.random(len(wrote)) < 0.5 + 0.4 * (item[wrote] % 2)
+    texts = [
+        f"{'lovely' if g else 'awful'} thing{i // 8}"
+        for g, i in zip(good, item[wrote], strict=True)
+    ]
+    reviews = bought.select(["src", "dst", "at", "eventId"]).take(pa.array(wrote))
+    reviews = reviews.append_column("weight", pa.array(good.astype(float)))
+    reviews = reviews.append_column("rating", pa.array(1 + 4 * good.astype(float)))
+    reviews = reviews.append_column("text", pa.array(texts))
+    items = graph.items.append_column("brand", pa.array([f"b{k % 5}" for k in range(n_items)]))
+    items = items.append_column(
+        "title", pa.array([f"thing{k // 8} no {k}" for k in range(n_items)])
+    )
+    behaviour = {"PURCHASED": bought, "RETURNED": back, "REVIEWED": reviews}
+    return replace(plain, graph=replace(graph, items=items, behaviour=behaviour))
+
+
+def ends(table: pa.Table, *names: str) -> list[list[int]]:
+    return [table[name].to_pylist() for name in names]
+
+
+def read(reviews: pa.Table) -> np.ndarray:
+    """Vectors of texts: the sum of their words'."""
+    vectors = [sum(WORDS[word] for word in t.split()) for t in reviews["text"].to_pylist()]
+    return np.array(vectors, np.float32).reshape(len(vectors), 16)
+
+
+SHOP = with_everything(shop(n_users=300, days=400))
 CONFIG = TrainConfig.preset("small").model_copy(update={"epochs": 10})
 SOME = np.array([3, 17, 40, 41, 250])
 SOCIAL = ("community", "influence")
@@ -27,7 +75,8 @@ def text_of(graph: GraphTables, titles: int) -> TextVectors:
     """Vectors that tell items of one category from those of another."""
     of = graph.item_category["dst"].to_numpy()[:titles]
     rng = np.random.default_rng(0)
-    return TextVectors(items=rng.standard_normal((8, 16)).astype(np.float32)[of])
+    items = rng.standard_normal((8, 16)).astype(np.float32)[of]
+    return TextVectors(items=items, reviews=read(graph.behaviour["REVIEWED"]))
 
 
 TEXT = text_of(SHOP.graph, SHOP.graph.items.num_rows)
@@ -54,9 +103,12 @@ def around(graph: GraphTables, rows: np.ndarray) -> GraphTables:
     users = np.concatenate([rows, np.setdiff1d(np.unique([e[near] for e in ends]), rows)])
     user_row = np.full(graph.users.num_rows, -1)
     user_row[users] = np.arange(len(users))
-    bought = graph.behaviour["PURCHASED"]
-    bought = bought.filter(pa.array(user_row[bought["src"].to_numpy()] >= 0))
-    items = np.unique(bought["dst"].to_numpy())
+    behaviour = {
+        kind: t.filter(pa.array(user_row[t["src"].to_numpy()] >= 0))
+        for kind, t in graph.behaviour.items()
+    }
+    touched = [t["dst"].to_numpy() for t in behaviour.values()]
+    items = np.unique(np.concatenate(touched))
     item_row = np.full(graph.items.num_rows, -1)
     item_row[items] = np.arange(len(items))
     of = graph.item_category.filter(pc.is_in(graph.item_category["src"], pa.array(items)))
@@ -70,8 +122,12 @@ def around(graph: GraphTables, rows: np.ndarray) -> GraphTables:
     return replace(
         graph,
         users=graph.users.take(pa.array(users)),
-        items=graph.items.take(pa.array(items)),
-        behaviour={"PURCHASED": renumbered(bought, src=user_row, dst=item_row)},
+        items=graph.items.take(pa.array(items)).select(["itemId", "brand", "title"]),
+        behaviour={
+            kind: renumbered(t, src=user_row, dst=item_row)
+            for kind, t in behaviour.items()
+            if t.num_rows
+        },
         social={"FOLLOWS": renumbered(follows.filter(pa.array(near)), src=user_row, dst=user_row)},
         item_category=renumbered(of, src=item_row),
     )
@@ -81,7 +137,11 @@ def renewed(kept, graph: GraphTables, rows: np.ndarray = SOME, at: int = SHOP.en
     """`rows` of `graph`, from what is around them."""
     near = around(graph, rows)
     first = np.arange(len(rows))
-    text = TextVectors(items=TEXT.items[:1].repeat(near.items.num_rows, axis=0))
+    reviews = near.behaviour.get("REVIEWED")
+    text = TextVectors(
+        items=TEXT.items[:1].repeat(near.items.num_rows, axis=0),
+        reviews=None if reviews is None else read(reviews),
+    )
     return profile_users(kept, near, text, first, version="v1", as_of=at, **more)
 
 
@@ -112,7 +172,8 @@ def with_purchases(graph: GraphTables, user: list[int], item: list[int], at: int
             "eventId": pa.array([f"new{k}" for k in range(len(user))]),
         }
     )
-    return replace(graph, behaviour={"PURCHASED": pa.concat_tables([bought, more])})
+    bought = pa.concat_tables([bought, more], promote_options="default")
+    return replace(graph, behaviour={**graph.behaviour, "PURCHASED": bought})
 
 
 def test_a_user_nothing_happened_to_keeps_the_profile(made, kept):
@@ -122,6 +183,16 @@ def test_a_user_nothing_happened_to_keeps_the_profile(made, kept):
     close(of_users(found.users, ids, "userId"), of_users(made.users, ids, "userId"))
     for name, table in found.edges.items():
         close(of_users(table, ids, "src"), of_users(made.edges[name], ids, "src"))
+
+
+def test_every_property_is_among_those_compared(made):
+    """The shop gives each user property a value for somebody, but for those of other makers."""
+    ids = SHOP.graph.users["userId"].take(pa.array(SOME)).combine_chunks()
+    some = made.users.filter(pc.is_in(made.users["userId"], ids))
+    unsaid = {p.name for p in USER_PROFILE} - {
+        c for c in some.column_names if some[c].null_count < len(some)
+    }
+    assert unsaid == {"community", "influence", "staleSince"}
 
 
 def test_few_are_profiled_as_all_would_be(kept):
@@ -173,7 +244,9 @@ def test_an_item_that_came_later_counts_by_its_text_and_category(kept):
     graph = replace(
         SHOP.graph,
         users=pa.concat_tables([SHOP.graph.users, pa.table({"userId": ["early"]})]),
-        items=pa.concat_tables([SHOP.graph.items, pa.table({"itemId": ["late"]})]),
+        items=pa.concat_tables(
+            [SHOP.graph.items, pa.table({"itemId": ["late"]})], promote_options="default"
+        ),
         item_category=pa.concat_tables([own, pa.table({"src": [n], "dst": [0]})]),
     )
     graph = with_purchases(graph, [300] * 2, [n, n], SHOP.end)

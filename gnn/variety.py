@@ -1,0 +1,67 @@
+"""What users took up, by category → how varied it is, and how it changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from gnn.categories import Categories, direct_members
+from gnn.features import counts
+from gnn.graph import Events
+from gnn.tables import GraphTables
+
+Doubles = NDArray[np.float64]
+
+FEWEST_FOR_DRIFT = 8
+"""Positive events in categories, half of them older and half newer"""
+
+
+def shares_of(graph: GraphTables, categories: Categories) -> sp.csr_array:
+    """[I, C] the narrowest categories of each item as equal parts of 1; none for private items."""
+    direct = direct_members(graph)
+    broader = (direct @ categories.narrower.astype(np.float32).T) > 0
+    narrowest = (direct - direct.multiply(broader)).tocsr()
+    shown = sp.diags_array((~categories.private_items).astype(np.float32))
+    narrowest = (shown @ narrowest).tocsr()
+    narrowest.eliminate_zeros()
+    number = np.diff(narrowest.indptr)
+    each = np.repeat(1 / np.maximum(number, 1), number).astype(np.float64)
+    return sp.csr_array((each, narrowest.indices, narrowest.indptr), narrowest.shape)
+
+
+def explorer(liked: Events, share: sp.csr_array) -> Doubles:
+    """[U] effective number of categories: exp of the entropy of the user's positive events over
+    categories (Hill 1973, order 1); NaN without any. `share` [I, C]."""
+    mix = (counts(liked) @ share).tocsr()
+    total = np.asarray(mix.sum(axis=1)).ravel()
+    part = mix.data / np.repeat(total, np.diff(mix.indptr))
+    row = np.repeat(np.arange(liked.n_users), np.diff(mix.indptr))
+    entropy = np.bincount(row, -part * np.log(part), liked.n_users)
+    return np.where(total > 0, np.exp(entropy), np.nan)
+
+
+def interest_drift(liked: Events, share: sp.csr_array) -> Doubles:
+    """[U] 1 − Morisita's (1959) overlap of the categories of the user's older and newer half of
+    events: 0 is the same mix, 1 has nothing in common. The overlap compares pairs of events, so
+    that few of them do not look like a change. NaN below FEWEST_FOR_DRIFT events in categories.
+    """
+    known = np.diff(share.indptr) > 0
+    placed = liked.where(liked.dated & known[liked.item])
+    number = np.bincount(placed.user, minlength=placed.n_users)
+    turn = np.arange(len(placed)) - np.searchsorted(placed.user, placed.user)
+    older = turn < number[placed.user] // 2
+    own = np.asarray(share.multiply(share).sum(axis=1)).ravel()
+    halves = []
+    for half in (placed.where(older), placed.where(~older)):
+        mix = (counts(half) @ share).tocsr()
+        n = np.bincount(half.user, minlength=half.n_users).astype(np.float64)
+        alike = np.asarray(mix.multiply(mix).sum(axis=1)).ravel()
+        alike -= np.bincount(half.user, own[half.item], half.n_users)
+        halves.append((mix, n, alike / np.maximum(n * (n - 1), 1)))
+    (old, n_old, within_old), (new, n_new, within_new) = halves
+    across = np.asarray(old.multiply(new).sum(axis=1)).ravel() / np.maximum(n_old * n_new, 1)
+    within = within_old + within_new
+    told = (number >= FEWEST_FOR_DRIFT) & (within > 0)
+    overlap = np.divide(2 * across, within, out=np.full(len(within), np.nan), where=told)
+    return np.asarray(1 - np.minimum(overlap, 1), np.float64)
