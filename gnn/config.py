@@ -28,6 +28,8 @@ class TrainConfig(BaseModel):
     """Train again, for the epochs found, on all events before serving."""
     learning_rate: float = Field(0.01, gt=0)
     """Of Adam."""
+    averaging: float = Field(0.8, ge=0, lt=1)
+    """Share the weights of earlier epochs have in the mean that is judged and served."""
     batch: int = Field(512, ge=1)
     """Users a step."""
     negatives: int = Field(2000, ge=1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from gnn.batches import Batch, Batches
 from gnn.config import TrainConfig
@@ -26,6 +27,8 @@ class Fit:
     """One training under way."""
 
     model: Encoder
+    averaged: AveragedModel
+    """Mean of the model's weights over the last epochs: what is judged and served"""
     inputs: Inputs
     config: TrainConfig
     snapshots: tuple[Snapshot, ...]
@@ -51,7 +54,14 @@ class Fit:
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's own
                 adam.step()
                 losses.append(loss.detach())
+            self.averaged.update_parameters(self.model)
             yield float(torch.stack(losses).mean()) if losses else float("nan")
+
+    @property
+    def served(self) -> Encoder:
+        """The averaged model."""
+        assert isinstance(self.averaged.module, Encoder)
+        return self.averaged.module
 
     def _friends(self) -> list[tuple[Tensor, ...]]:
         """By snapshot and social type: friends' vectors as the epoch starts."""
@@ -131,7 +141,23 @@ def start(
     batches = Batches(inputs, snapshots, repeats, config.batch, config.history, timed)
     count = torch.bincount(inputs.item[inputs.positive], minlength=inputs.n_items).float()
     frequency = count / count.sum().clamp(min=1)
-    return Fit(model, inputs, config, snapshots, batches, batches.eligible(), frequency)
+    averaged = AveragedModel(model, multi_avg_fn=_mean_of(config.averaging))
+    averaged.eval()
+    return Fit(model, averaged, inputs, config, snapshots, batches, batches.eligible(), frequency)
+
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+def _mean_of(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """A running mean at first, an exponential one later."""
+
+    @torch.no_grad()
+    def update(mean: Tensors, latest: Tensors, n: Tensor | int) -> None:
+        kept = min(decay, float(n / (n + 1)))
+        torch._foreach_lerp_(mean, latest, 1 - kept)
+
+    return update
 
 
 def _moments(inputs: Inputs, model: Encoder, config: TrainConfig) -> list[int]:

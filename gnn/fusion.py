@@ -22,6 +22,9 @@ AT = 20
 CONSTANT = 1e-6
 """Share of a row's squares below which its variance is rounding error."""
 ROUNDS = 2
+SURE = 2.0
+"""Standard errors by which a choice must win. Several are tried each time: with one, chance wins
+often enough to cost more on the test than true gains bring."""
 
 
 class Fusion(BaseModel):
@@ -197,6 +200,6 @@ def fit_fusion(
 
 
 def better(a: Tensor, b: Tensor) -> bool:
-    """Whether figures of the same users [N] are better by more than the standard error."""
+    """Whether figures of the same users [N] are better by more than SURE standard errors."""
     d = (a - b).double()
-    return len(d) > 1 and float(d.mean()) > float(d.std()) / len(d) ** 0.5
+    return len(d) > 1 and float(d.mean()) > SURE * float(d.std()) / len(d) ** 0.5

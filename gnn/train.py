@@ -158,10 +158,9 @@ class _Search:
         """The model of the best epoch by Recall@20 + NDCG@20 on validation."""
         fit = self.fit()
         present = snapshot(self.inputs, None, self.half_life)
-        scorer = Scorer(fit.model, self.inputs, present, Fusion(), 0, self.seed)
-        kept, best, curve = copy.deepcopy(fit.model.state_dict()), -1.0, []
+        scorer = Scorer(fit.served, self.inputs, present, Fusion(), 0, self.seed)
+        kept, best, curve = copy.deepcopy(fit.served.state_dict()), -1.0, []
         for epoch, loss in enumerate(fit.epochs(*self.chance()), 1):
-            fit.model.eval()
             now = replace(scorer)  # forgets the vectors of the epoch before
             measured = measure(on, lambda users: {"": now.encoder_scores(users)}, top_only=True)  # noqa: B023
             figures = measured[""].figures
@@ -169,13 +168,12 @@ class _Search:
             curve.append({"epoch": epoch, "loss": loss, "recall@20": recall, "ndcg@20": ndcg})
             progress("training", epoch, self.config.epochs)
             if recall + ndcg > best:
-                best, kept = recall + ndcg, copy.deepcopy(fit.model.state_dict())
+                best, kept = recall + ndcg, copy.deepcopy(fit.served.state_dict())
                 best_epoch = epoch
             if epoch == self.config.epochs or epoch - best_epoch >= self.config.patience:
                 break
-        fit.model.load_state_dict(kept)
-        fit.model.eval()
-        return fit.model, {"best_epoch": best_epoch, "epochs": curve}
+        fit.served.load_state_dict(kept)
+        return fit.served, {"best_epoch": best_epoch, "epochs": curve}
 
 
 def _judged(
@@ -227,5 +225,4 @@ def refit(
             progress("training on everything", epoch, trained.epochs)
         if epoch >= trained.epochs:
             break
-    fit.model.eval()
-    return replace(trained, model=fit.model, split=None, as_of=until)
+    return replace(trained, model=fit.served, split=None, as_of=until)
