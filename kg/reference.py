@@ -1,6 +1,8 @@
-"""Declarations → the README's tables. `python -m kg.reference README.md` writes them in place.
+"""Declarations and benchmark results → the README's tables. `python -m kg.reference README.md`
+writes them in place.
 
-A section stands between `<!-- NAME -->` and `<!-- /NAME -->`; a test holds the README to it.
+A section stands between `<!-- NAME -->` and `<!-- /NAME -->`; a test holds the README to it. A name
+that ends in `.md` is a file, beside the README, that a benchmark wrote.
 """
 
 from __future__ import annotations
@@ -77,13 +79,21 @@ SECTIONS: dict[str, Callable[[], str]] = {
 }
 
 
-def rendered(text: str) -> str:
-    """The text with every section made anew."""
-    section = re.compile(rf"<!-- ({'|'.join(SECTIONS)}) -->\n.*?<!-- /\1 -->", re.DOTALL)
-    return section.sub(lambda m: f"<!-- {m[1]} -->\n{SECTIONS[m[1]]()}\n<!-- /{m[1]} -->", text)
+def rendered(text: str, folder: Path) -> str:
+    """The text with every section made anew; `folder` is where its files are."""
+
+    def made(name: str) -> str:
+        if name in SECTIONS:
+            return SECTIONS[name]()
+        return (folder / name).read_text(encoding="utf-8").strip()
+
+    names = "|".join([*SECTIONS, r"[\w/]+\.md"])
+    section = re.compile(rf"<!-- ({names}) -->\n.*?<!-- /\1 -->", re.DOTALL)
+    return section.sub(lambda m: f"<!-- {m[1]} -->\n{made(m[1])}\n<!-- /{m[1]} -->", text)
 
 
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
         path = Path(argument)
-        path.write_text(rendered(path.read_text(encoding="utf-8")), encoding="utf-8")
+        made = rendered(path.read_text(encoding="utf-8"), path.parent)
+        path.write_text(made, encoding="utf-8")

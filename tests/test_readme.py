@@ -57,7 +57,7 @@ def here(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_tables_come_from_the_declarations() -> None:
     """`make readme` would change nothing."""
-    assert rendered(README) == README
+    assert rendered(README, ROOT) == README
 
 
 def test_make_targets_exist() -> None:
