@@ -107,6 +107,12 @@ def test_values_of_several_lines_are_announced(tmp_path: Path, text: str, severa
     assert ('"--multiline-fields=true"' in lines(done, ARGUMENTS)) is several
 
 
+def test_the_database_stands_before_the_files(tmp_path: Path) -> None:
+    """After them it would be taken for one more."""
+    done = write_offline(users(tmp_path / "in"), tmp_path / "out", now=NOW, database="shop")
+    assert lines(done, ARGUMENTS)[0] == '"shop"'
+
+
 def test_the_schema_is_written_beside(tmp_path: Path) -> None:
     """A statement a line, for cypher-shell."""
     done = written(users(tmp_path / "in"), tmp_path / "out")

@@ -82,14 +82,14 @@ def write_offline(
             file = _File(kind_of("Protection", {}), said.schema)
             rows["Protection"] = sum(1 for _ in file.written([said], beside))
             files.append(file)
-        arguments = [f"--array-delimiter=U+{ord(JOINT):04X}"]
+        # the name first: after --relationships it would be one more file
+        arguments = [database, f"--array-delimiter=U+{ord(JOINT):04X}"]
         arguments += [file.argument(folder) for file in files]
         if any(attributes.values()):
             _note(attributes, beside / f"{text.ATTRIBUTE}.csv")
             arguments.append(f"--nodes={text.ATTRIBUTE}={folder / text.ATTRIBUTE}.csv")
         if any(file.several_lines for file in files):
             arguments.append("--multiline-fields=true")
-        arguments.append(database)
         (beside / ARGUMENTS).write_text("".join(f"{_quoted(a)}\n" for a in arguments), "utf-8")
         (beside / SCHEMA).write_text(
             "".join(f"{s};\n" for s in ddl.constraints().values()), "utf-8"
