@@ -31,6 +31,12 @@ _not_run = pytest.StashKey[str]()
 _server = pytest.StashKey[str]()
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written to KG_HOME (the audit file, keys, text vectors) goes with the test."""
+    monkeypatch.setenv("KG_HOME", str(tmp_path_factory.mktemp("home")))
+
+
 @pytest.fixture(scope="session")
 def neo4j_url(pytestconfig: pytest.Config) -> Iterator[str]:
     """URL of a real Neo4j that may be wiped, its credentials in the environment meanwhile."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kg.cli.audit import audit
 from kg.cli.demo import demo
 from kg.cli.doctor import doctor
 from kg.cli.export import export
@@ -51,7 +52,7 @@ def options(
 
 for command in (
     load, train, publish, retrain, refresh, rollback,
-    query, profile, recommend, export, forget, doctor, demo,
+    query, profile, recommend, export, forget, audit, doctor, demo,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(releases, name="releases")

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from kg.cli.options import Json, Store, open_chosen
+from kg.cli.audit import audited
+from kg.cli.options import Json, Store, open_chosen, store_url
 from kg.cli.output import print_json, print_line, print_table, progress
 
 
@@ -38,8 +39,10 @@ def export(
     """
     from kg.export import export as export_graph
 
-    with open_chosen(store) as graph, progress() as move:
-        rows = export_graph(graph, path, format_.value, progress=move)
+    url = store_url(store)
+    with audited("export", url) as act, open_chosen(url) as graph, progress() as move:
+        act.rows = rows = export_graph(graph, path, format_.value, progress=move)
+        act.files.append(path)
     if json_:
         print_json({"path": str(path), "format": format_.value, "rows": rows})
     else:

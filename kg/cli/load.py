@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kg.cli.audit import audited
 from kg.cli.options import Json, Store, open_chosen, pairs, store_url
 from kg.cli.output import note, print_json, print_line, print_table, progress
 from kg.errors import ConfigError
@@ -101,7 +102,12 @@ def load(
         # before the files are read: a server that does not answer, a key that is not the store's
         protected = protection_at(store_url(store), rules)
     now = int(time.time())
-    with tempfile.TemporaryDirectory(prefix="kg-load-") as folder, progress() as move:
+    where = store_url(store) if offline is None else None
+    with (
+        audited("load", where) as act,
+        tempfile.TemporaryDirectory(prefix="kg-load-") as folder,
+        progress() as move,
+    ):
         staged = stage(
             source,
             paths or [],
@@ -118,6 +124,9 @@ def load(
             else _ingest(staged, store_url(store), move)
         )
         report = _keep_rejects(staged.report, rejects)
+        act.rows = report.tables
+        act.files += [offline] if offline is not None else []
+        act.files += [rejects] if report.rejects is not None else []
     if json_:
         print_json({**report.model_dump(), **loaded.as_json})
     else:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kg.cli.options import Json, Store, open_chosen
+from kg.cli.audit import audited
+from kg.cli.options import Json, Store, open_chosen, store_url
 from kg.cli.output import note, print_json, print_line, print_table
 from kg.cli.rows import Format, write_rows
 
@@ -74,16 +75,19 @@ def query(
     if name is None and cypher is None:
         _list(known, as_json=chosen is Format.json)
         return
+    url = store_url(store)
     if cypher is not None:
         text = sys.stdin.read() if cypher == "-" else cypher
         types = None
-        with open_chosen(store) as graph:
+        with audited("query --cypher", url) as act, open_chosen(url) as graph:
             result = graph.query(text, timeout_s=timeout, max_rows=limit)
+            act.rows = {"rows": len(result.rows)}
+            act.files += [output] if output else []
     else:
         named = find_query(known, str(name))
         arguments = _pairs(named, given or [])
         types = [c.type for c in named.columns]
-        with open_chosen(store) as graph:
+        with open_chosen(url) as graph:
             arguments = _with_stored_ids(graph, arguments)
             result = named.run(graph, arguments, timeout_s=timeout, max_rows=limit)
     write_rows(result, types, chosen, output)

@@ -6,6 +6,7 @@ from typing import cast
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kg.privacy.keys import LETTERS, Keyring, depth_of
 from kg.schema import BEHAVIOURS, DST, EDGE_TABLES, SOCIAL, SRC
@@ -64,15 +65,18 @@ def _hashed_value(column: pl.Series, ring: Keyring) -> pl.Series | None:
 
 def cited(lists: pl.Series, ring: Keyring) -> pl.Series:
     """Evidence as `KIND:id`, by kind: ties name users, the rest names events."""
-    flat = lists.to_frame("v").with_row_index("row").explode("v")
-    kind, id_ = pl.col("v").str.extract(r"^([^:]*):"), pl.col("v").str.replace(r"^[^:]*:", "")
-    parts = flat.select("row", "v", kind.alias("kind"), id_.alias("id"))
-    new = parts["id"]
+    column = lists.to_arrow().cast(pa.large_list(pa.large_string()))
+    flat = pl.Series("v", column.flatten(), pl.String)
+    parts = flat.to_frame().select(
+        kind=pl.col("v").str.extract(r"^([^:]*):"), id=pl.col("v").str.replace(r"^[^:]*:", "")
+    )
+    ids = parts["id"]
     for what, kinds in (("user", SOCIAL), ("event", BEHAVIOURS)):
-        new = new.zip_with(
-            ~parts["kind"].is_in(kinds).fill_null(False), ring.raised(what, parts["id"])
-        )
-    again = parts.with_columns((pl.col("kind") + ":" + new).alias("v"))
-    grouped = again.group_by("row", maintain_order=True).agg("v")["v"]
-    empty = lists.is_null() | (lists.list.len() == 0)
-    return grouped.zip_with(~empty, lists).alias(lists.name)
+        other = ~parts["kind"].is_in(kinds).fill_null(False)
+        ids = ids.zip_with(other, ring.raised(what, parts["id"]))
+    again = parts.select(pl.concat_str("kind", pl.lit(":"), ids))["kind"]
+    ends = pa.array([0], pa.int64())
+    lengths = pc.fill_null(pc.list_value_length(column), 0).cast(pa.int64())
+    ends = pa.concat_arrays([ends, pc.cumulative_sum(lengths)])
+    made = pa.LargeListArray.from_arrays(ends, again.to_arrow(), mask=column.is_null())
+    return pl.Series(lists.name, made, lists.dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -83,15 +83,15 @@ class Tombstones:
 
         def column(ids: pl.Series) -> pl.Series:
             known = ids.unique().drop_nulls().to_list()
-            gone = [u for u in known if self.knows((ring or Keyring(())).steps(u))]
+            gone = [u for u in known if self.knows(dict(enumerate((ring or Keyring(())).steps(u))))]
             return ids.is_in(pl.Series(gone, dtype=pl.String).implode())
 
         return column
 
-    def knows(self, steps: Sequence[str]) -> bool:
+    def knows(self, steps: Mapping[int, str]) -> bool:
         """`steps[d]` is a user's id after d keys."""
         return any(
-            depth < len(steps) and self.key.tombstone(steps[depth]) in hashes
+            depth in steps and self.key.tombstone(steps[depth]) in hashes
             for depth, hashes in self.by_depth.items()
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +54,25 @@ def empty_url(request: pytest.FixtureRequest, desk: Path) -> str:
     return f"ladybug://{desk}/kg.lbug"
 
 
+@pytest.fixture(scope="session")
+def shop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded store with the shop in it, to copy: a file is all there is to a closed one."""
+    path = tmp_path_factory.mktemp("shop") / "kg.lbug"
+    with open_store(f"ladybug://{path}") as store:
+        small_shop.load(store)
+    return path
+
+
 @pytest.fixture
-def shop(empty_url: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+def shop(empty_url: str, desk: Path, shop_file: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """`tests.small_shop`, published, its release beside it."""
     monkeypatch.setenv("KG_RELEASES", str(desk / "releases"))
     monkeypatch.setenv("KG_STORE", empty_url)
-    with open_store(empty_url) as store:
-        small_shop.load(store)
+    if empty_url.startswith("ladybug"):
+        shutil.copy(shop_file, desk / "kg.lbug")
+    else:
+        with open_store(empty_url) as store:
+            small_shop.load(store)
     save_release(desk / "releases")
     return Shop(empty_url, desk)
 

@@ -1,0 +1,144 @@
+"""Who did what to which store, when and to how many rows: an append-only file, never content.
+
+A line of JSON an act, each with a hash over itself and the line before it: a line that was changed
+or taken out shows (`kg audit --check`). Who may write the file may also write it anew: keep a copy
+elsewhere where that matters.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from kg.errors import ConfigError
+
+FILE = "audit.jsonl"
+_TAIL = 1 << 16
+
+
+class Act(BaseModel):
+    """One command. Counts and names of tables, no ids and no text."""
+
+    at: str
+    """UTC, ISO 8601."""
+    user: str
+    """Of the operating system."""
+    command: str
+    store: str | None
+    """URL; credentials are never part of one."""
+    release: str | None = None
+    rows: dict[str, int] = {}
+    files: list[str] = []
+    """Files of personal data it wrote: exports, results, rejects."""
+    failed: str | None = None
+    """The kind of error; null where it was done."""
+    chain: str = ""
+    """Hash over this line and the chain of the line before."""
+
+
+class Open:
+    """What a command fills in while it runs."""
+
+    def __init__(self) -> None:
+        self.release: str | None = None
+        self.rows: dict[str, int] = {}
+        self.files: list[Path] = []
+
+
+@contextmanager
+def audited(home: Path, command: str, store: str | None) -> Iterator[Open]:
+    """Writes the act down when the block ends, done or failed. Raises ConfigError where the file
+    cannot be written."""
+    begun = Open()
+    failed = None
+    try:
+        yield begun
+    except BaseException as e:
+        failed = type(e).__name__
+        raise
+    finally:
+        append(
+            home,
+            Act(
+                at=datetime.now(UTC).isoformat(timespec="seconds"),
+                user=_who(),
+                command=command,
+                store=store,
+                release=begun.release,
+                rows=begun.rows,
+                files=[str(f.absolute()) for f in begun.files],
+                failed=failed,
+            ),
+        )
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this number
+        return str(os.getuid())
+
+
+def append(home: Path, act: Act) -> None:
+    path = home / FILE
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(file, "r+b") as log:
+            fcntl.flock(log, fcntl.LOCK_EX)
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(0, size - _TAIL))
+            lines = log.read().splitlines()
+            before = Act.model_validate_json(lines[-1]).chain if lines else ""
+            line = act.model_copy(update={"chain": _chain(act, before)}).model_dump_json()
+            log.write(line.encode() + b"\n")
+            log.flush()
+            os.fsync(log.fileno())
+    except OSError as e:
+        raise ConfigError(f"cannot write the audit file {path}: {e.strerror}") from e
+    except ValidationError as e:
+        raise ConfigError(f"{path}: its last line is no entry; `kg audit --check` finds it") from e
+
+
+def _chain(act: Act, before: str) -> str:
+    text = json.dumps(act.model_dump(exclude={"chain"}), sort_keys=True)
+    return sha256(f"{before}\0{text}".encode()).hexdigest()[:32]
+
+
+def acts(home: Path) -> list[Act]:
+    """All of them, oldest first. Raises ConfigError that names a line that is no entry."""
+    path = home / FILE
+    if not path.is_file():
+        return []
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found.append(Act.model_validate_json(line))
+        except ValidationError as e:
+            raise ConfigError(f"{path}:{number}: no entry of an audit file") from e
+    return found
+
+
+def broken_at(found: list[Act]) -> int | None:
+    """The first line (1-based) whose chain does not follow from the line before it."""
+    before = ""
+    for number, act in enumerate(found, 1):
+        if act.chain != _chain(act, before):
+            return number
+        before = act.chain
+    return None
+
+
+def files_written(home: Path, store: str) -> list[Path]:
+    """Files of personal data from this store that are still there."""
+    named = dict.fromkeys(f for act in acts(home) if act.store == store for f in act.files)
+    return [path for path in map(Path, named) if path.exists()]
