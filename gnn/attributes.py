@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gnn.features import own_acts
 from gnn.graph import UNDATED, Events, Seen, ties
+from gnn.pairs import distinct
 from gnn.tables import GraphTables
 from gnn.windows import DAY
 
@@ -54,8 +55,7 @@ def activity_of(events: Events, graph: GraphTables, at: int | None) -> Activity:
         there = np.bincount(dated.user, minlength=n) > 0
         first[there] = (at - earliest[there]) / DAY
         last[there] = (at - latest[there]) / DAY
-        days = np.unique(np.stack([dated.user, dated.at // DAY]), axis=1)
-        frequency = np.bincount(days[0], minlength=n)
+        frequency = np.bincount(distinct(dated.user, dated.at // DAY)[0], minlength=n)
     return Activity(last, first, frequency, number, _ties(graph, at))
 
 
@@ -66,8 +66,8 @@ def _ties(graph: GraphTables, at: int | None) -> Ints:
     ]
     if not tied:
         return np.zeros(graph.users.num_rows, np.int64)
-    pairs = np.unique(np.concatenate(tied, axis=1), axis=1)
-    return np.bincount(pairs[0], minlength=graph.users.num_rows)
+    user, _ = distinct(*np.concatenate(tied, axis=1))
+    return np.bincount(user, minlength=graph.users.num_rows)
 
 
 @dataclass(frozen=True)

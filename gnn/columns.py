@@ -11,16 +11,20 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gnn.attributes import Activity, activity_of, cold_start, rfm_score, value_tier
+from gnn.bg_nbd import visits_of
 from gnn.churn import churn_risk
 from gnn.features import own_acts
 from gnn.fitted import Fitted
 from gnn.goods import PLACE, brand_affinity, price_band
 from gnn.graph import Events
+from gnn.next_category import narrowest, next_category
 from gnn.orders import Lines, basket_size, basket_value, lines_of, monetary, return_rate
 from gnn.portrait import Look, Standing
 from gnn.rhythm import TREND_DAYS, YEAR, activity_hours, moments, seasonality, trend, weekend_share
 from gnn.tone import reviews_with_text, user_tone
+from gnn.value import expected_value
 from gnn.variety import explorer, interest_drift, shares_of
+from gnn.waiting import comings, expected_days
 from gnn.windows import DAY
 
 Doubles = NDArray[np.float64]
@@ -132,7 +136,11 @@ def _activity(m: Material) -> Columns:
 def _money(m: Material) -> Columns:
     facts, lines, fifths = m.standing.facts, m.lines, m.standing.fifths
     baskets = lines is not None and facts.orders
+    value, start = m.fitted.value, m.look.past.start
     return {
+        "expectedValue": expected_value(value, m.look.graph, m.as_of, start)
+        if value is not None and m.as_of is not None and start is not None
+        else m.unknown,
         "monetary": m.unknown if m.money is None else m.money,
         "basketValue": basket_value(lines, m.n_users)
         if lines is not None and baskets and facts.prices
@@ -149,12 +157,23 @@ def _money(m: Material) -> Columns:
 def _taste(m: Material) -> Columns:
     items = m.look.graph.items
     return {
+        "nextCategory": _next_category(m),
         "segment": m.standing.groups.of(m.look.past.user),
         "explorer": explorer(m.liked, m.share),
         "interestDrift": interest_drift(m.liked, m.share),
         "priceBand": price_band(m.liked, items),
         "brandAffinity": brand_affinity(m.liked, items, m.standing.share),
     }
+
+
+def _next_category(m: Material) -> Array:
+    past, categories, interest = m.look.past, m.look.categories, m.fitted.interest
+    if interest is None:
+        return m.unsaid
+    narrow = narrowest(m.share, categories)
+    found = next_category(past, interest, np.arange(m.n_users), categories, narrow)
+    names = np.array([*categories.names.to_pylist(), None], object)
+    return np.asarray(names[found], object)
 
 
 def _mood(m: Material) -> Columns:
@@ -168,7 +187,13 @@ def _risk(m: Material) -> Columns:
     churn = m.fitted.churn
     _, writers = reviews_with_text(m.look.graph, m.look.text, m.seen)
     wrote = np.bincount(writers, minlength=m.n_users) > 0
+    expected = m.unknown
+    if m.fitted.waiting is not None and m.as_of is not None:
+        user, at = comings(m.seen, m.look.graph, orders=m.standing.facts.orders)
+        visits = visits_of(user, at, m.n_users, m.as_of)
+        expected = expected_days(m.fitted.waiting, visits)
     return {
+        "expectedDays": expected,
         "churnRisk": m.unknown if churn is None else churn_risk(churn, m.activity),
         "coldStart": cold_start(m.activity, wrote),
         "evidenceCount": m.activity.events + m.activity.ties,
@@ -185,6 +210,7 @@ def _reasons(m: Material) -> dict[str, str]:
         (items[PLACE].null_count == items.num_rows, ("priceBand",),
          "no category has enough items with a price"),
         (not m.look.categories.allowed.any(), ("explorer", "interestDrift"), "no categories"),
+        (m.fitted.interest is None, ("nextCategory",), "no interest could be calibrated"),
         (not facts.returns, ("returnRate",), "nothing was sent back or cancelled"),
         (not facts.orders, ("basketValue", "basketSize"), "no purchase has an order or a time"),
         (not facts.prices, ("monetary", "basketValue"), "no purchase has a price"),

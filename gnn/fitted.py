@@ -4,27 +4,33 @@ claims are: calibrations fitted on the validation window and judged on the test 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn.bg_nbd import BgNbd
 from gnn.calibration import Calibration
 from gnn.categories import Categories, categories_of
 from gnn.churn import fit_churn
 from gnn.clusters import Clusters, derive_clusters, with_clusters
 from gnn.encoded import Encoded
 from gnn.evaluate import REPEATS, repeat_share
+from gnn.facts import facts_of
 from gnn.features import Past, past_of
 from gnn.graph import Events, Seen, events
 from gnn.interests import came_true, drawn_users, fit_interests, judge_interests, known_users
 from gnn.item_interests import MOST_SCORES, came_true_of, fit_items, judge_items, shelf_of
+from gnn.next_category import judge_next
 from gnn.sentiment import SentimentModel
 from gnn.split import Split
 from gnn.tables import GraphTables, TextVectors
 from gnn.tone import fit_tone
-from gnn.windows import HORIZON_DAYS, Window, Windows, windows_of
+from gnn.value import ValueModel, fit_value
+from gnn.variety import shares_of
+from gnn.waiting import comings, fit_waiting
+from gnn.windows import HORIZON_DAYS, Window, Windows, last_moment, windows_of
 
 FEWEST_USERS = 2_000
 """Users that item interests are fitted on, however many items there are."""
@@ -69,8 +75,10 @@ class Fitted:
     clusters: Clusters | None
     """Stand in for categories; None where the source has some, or too few items."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """JSON-able: "interests", "item_interests", "churn" (rows), "tone", "derived", "unavailable"
-    (reasons by property)."""
+    """JSON-able: "interests", "item_interests", "churn", "value", "next_time", "next_category"
+    (rows), "tone", "derived", "unavailable" (reasons by property)."""
+    waiting: BgNbd | None = None
+    value: ValueModel | None = None
 
     @property
     def half_life_days(self) -> float:
@@ -85,9 +93,12 @@ def fit_profiles(
     *,
     sensitive: frozenset[str],
     seed: int,
+    now: int | None = None,
     progress: Progress | None = None,
 ) -> Fitted:
-    """`model` must have learned from nothing after the training part of `split`."""
+    """`model` must have learned from nothing after the training part of `split`. What is known of
+    single users before `now` (epoch s, default: all there is) teaches when they come again and what
+    they spend."""
     tell = progress or silent
     tell("calibration", 0, 4)
     windows = windows_of(events(graph), split)
@@ -102,11 +113,14 @@ def fit_profiles(
     tell("calibration", 1, 4)
     metrics: dict[str, Any] = {"unavailable": {}, "horizon_days": windows.horizon_days}
     interest = _interests(graph, windows, pasts, categories, metrics, seed)
+    if interest is not None:
+        metrics["next_category"] = _next(graph, windows, pasts[1], categories, interest, seed)
     tell("calibration", 2, 4)
     repeats = repeat_share(windows.validation.before, windows.validation.after) >= REPEATS
     item = _items(graph, windows, looks, pasts, categories, half_life, repeats, metrics, seed)
     tell("calibration", 3, 4)
     churn = _churn(graph, windows, metrics)
+    waiting, value = _later(graph, split, now, metrics)
     tone, metrics["tone"] = fit_tone(graph, text, split, seed)
     if tone is None:
         metrics["unavailable"]["sentiment"] = metrics.pop("tone")
@@ -115,7 +129,8 @@ def fit_profiles(
         metrics["derived"] = {"categories": len(clusters), "by": clusters.by}
     if categories.unknown:
         metrics["unknown_sensitive"] = list(categories.unknown)
-    return Fitted(windows.horizon_days, interest, item, churn, tone, repeats, clusters, metrics)
+    known = Fitted(windows.horizon_days, interest, item, churn, tone, repeats, clusters, metrics)
+    return replace(known, waiting=waiting, value=value)
 
 
 def _clusters(graph: GraphTables, window: Window, encoded: Encoded, seed: int) -> Clusters | None:
@@ -196,6 +211,45 @@ def _churn(graph: GraphTables, windows: Windows, metrics: dict[str, Any]) -> Cal
             "too few users fell silent, or too few did not, within the horizon"
         )
     return churn
+
+
+def _next(
+    graph: GraphTables,
+    windows: Windows,
+    past: Past,
+    categories: Categories,
+    interest: Calibration,
+    seed: int,
+) -> list[dict[str, Any]]:
+    test = windows.test
+    rows = drawn_users(known_users(past, graph.users, test.at), np.random.default_rng(seed))
+    share = shares_of(graph, categories)
+    return judge_next(past, test.before, test.after, interest, rows, categories, share)
+
+
+def _later(
+    graph: GraphTables, split: Split, now: int | None, metrics: dict[str, Any]
+) -> tuple[BgNbd | None, ValueModel | None]:
+    """When users come again, and what they will spend."""
+    flat = events(graph)
+    last, dated = last_moment(flat), flat.at[flat.dated]
+    untold = dict.fromkeys(("expectedDays", "expectedValue"), "the source has no times")
+    if split.kind != "temporal" or last is None:
+        metrics["unavailable"] |= untold
+        return None, None
+    until, facts = min(last, now or last), facts_of(graph, flat)
+    user, at = comings(flat, graph, orders=facts.orders)
+    waiting, metrics["next_time"] = fit_waiting(user, at, flat.n_users, until)
+    if waiting is None:
+        metrics["unavailable"]["expectedDays"] = "too few users came back"
+    value, metrics["value"] = None, []
+    if facts.prices:
+        value, metrics["value"] = fit_value(graph, int(dated.min()), until)
+    if value is None:
+        metrics["unavailable"]["expectedValue"] = (
+            "too few users bought again" if facts.prices else "no purchase has a price"
+        )
+    return waiting, value
 
 
 def final_window(flat: Events, as_of: int | None, horizon_days: int | None) -> Window:

@@ -10,15 +10,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
+from gnn.bg_nbd import BgNbd
 from gnn.calibration import Calibration
 from gnn.clusters import NONE, Clusters
 from gnn.errors import ModelError
 from gnn.fitted import Fitted
 from gnn.sentiment import SentimentModel
+from gnn.value import ValueModel
 
 FILE, CLUSTERS, TONE = "fitted.json", "clusters.parquet", "tone.npy"
-CALIBRATIONS = ("interest", "item", "churn")
+MODELS: dict[str, type[BaseModel]] = {
+    "interest": Calibration, "item": Calibration, "churn": Calibration,
+    "waiting": BgNbd, "value": ValueModel,
+}  # fmt: skip
+"""What saves itself."""
 
 
 def save_fitted(fitted: Fitted, folder: Path, items: pa.ChunkedArray) -> None:
@@ -30,9 +37,9 @@ def save_fitted(fitted: Fitted, folder: Path, items: pa.ChunkedArray) -> None:
         "clusters": None,
         "tone": None,
     }
-    for name in CALIBRATIONS:
-        calibration = getattr(fitted, name)
-        state[name] = None if calibration is None else calibration.model_dump(mode="json")
+    for name in MODELS:
+        model = getattr(fitted, name)
+        state[name] = None if model is None else model.model_dump(mode="json")
     if fitted.clusters is not None:
         of_item = pa.array(fitted.clusters.of_item, pa.int64())
         pq.write_table(pa.table({"itemId": items, "cluster": of_item}), folder / CLUSTERS)
@@ -50,9 +57,9 @@ def load_fitted(folder: Path, items: pa.ChunkedArray) -> Fitted:
     Raises ModelError where the files are missing or not what `save_fitted` wrote."""
     try:
         state = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        calibrations = {
-            name: None if state[name] is None else Calibration.model_validate(state[name])
-            for name in CALIBRATIONS
+        models: dict[str, Any] = {
+            name: None if state[name] is None else kind.model_validate(state[name])
+            for name, kind in MODELS.items()
         }
         return Fitted(
             horizon_days=state["horizon_days"],
@@ -60,7 +67,7 @@ def load_fitted(folder: Path, items: pa.ChunkedArray) -> Fitted:
             metrics=state["metrics"],
             clusters=_clusters(folder, state["clusters"], items),
             tone=_tone(folder, state["tone"]),
-            **calibrations,
+            **models,
         )
     except (OSError, ValueError, KeyError) as e:
         raise ModelError(f"{folder / FILE}: {e}; train a new release") from e

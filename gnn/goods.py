@@ -15,6 +15,7 @@ from gnn.attributes import where_known
 from gnn.features import counts
 from gnn.graph import Events
 from gnn.orders import doubles, lines_of, ratio
+from gnn.pairs import distinct
 from gnn.tables import GraphTables
 
 Floats = NDArray[np.float32]
@@ -88,11 +89,11 @@ def price_band(liked: Events, items: pa.Table) -> Texts:
     """[U] the third of its category in which the price of the user's middle choice stands, by
     distinct items; None below FEWEST_CHOICES of them."""
     place = doubles(items, PLACE, np.nan)
-    pairs = np.unique(np.stack([liked.user, liked.item]), axis=1)
-    pairs = pairs[:, np.isfinite(place[pairs[1]])]
-    middle = median_of(pairs[0], place[pairs[1]], liked.n_users)
+    user, item = distinct(liked.user, liked.item)
+    user, item = user[np.isfinite(place[item])], item[np.isfinite(place[item])]
+    middle = median_of(user, place[item], liked.n_users)
     band = np.minimum(np.nan_to_num(middle) * len(BANDS), len(BANDS) - 1).astype(np.int64)
-    enough = np.bincount(pairs[0], minlength=liked.n_users) >= FEWEST_CHOICES
+    enough = np.bincount(user, minlength=liked.n_users) >= FEWEST_CHOICES
     return where_known(np.array(BANDS, object)[band], enough)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gnn.facts import has
 from gnn.graph import UNDATED, times_of
+from gnn.pairs import distinct
 from gnn.tables import GraphTables
 from gnn.windows import DAY
 
@@ -89,38 +90,57 @@ def monetary(graph: GraphTables, at: int | None) -> Doubles | None:
 def basket_value(lines: Lines, n_users: int) -> Doubles:
     """[U] mean money of an order, over orders with something priced left in them; NaN without."""
     there = (lines.left > 0) & np.isfinite(lines.price) & (lines.order >= 0)
-    orders = np.unique(np.stack([lines.user[there], lines.order[there]]), axis=1)
+    buyer, _ = distinct(lines.user[there], lines.order[there])
     spent = np.bincount(lines.user[there], lines.spent[there], n_users)
-    return ratio(spent, np.bincount(orders[0], minlength=n_users))
+    return ratio(spent, np.bincount(buyer, minlength=n_users))
 
 
 def basket_size(lines: Lines, n_users: int) -> Doubles:
     """[U] mean number of distinct items of an order, cancelled ones left out; NaN without."""
     there = (lines.left > 0) & (lines.order >= 0)
-    rows = np.stack([lines.user[there], lines.order[there], lines.item[there]])
-    pairs = np.unique(rows, axis=1)
-    orders = np.unique(pairs[:2], axis=1)
-    number = np.bincount(pairs[0], minlength=n_users)
-    return ratio(number, np.bincount(orders[0], minlength=n_users))
+    wide = np.int64(lines.order.max(initial=0) + 1)
+    order, _ = distinct(lines.user[there] * wide + lines.order[there], lines.item[there])
+    number = np.bincount(order // wide, minlength=n_users)
+    return ratio(number, np.bincount(np.unique(order) // wide, minlength=n_users))
 
 
-def return_rate(graph: GraphTables, lines: Lines, at: int | None) -> Doubles:
-    """[U] share of the pieces bought before `at` that came back by then; NaN for users who bought
-    none. What came back of an item is what its returns say, or the purchases' own
-    `cancelledQuantity`, whichever is more, and never more than was bought."""
-    n_users, wide = graph.users.num_rows, np.int64(max(1, graph.items.num_rows))
+def known_left(graph: GraphTables, lines: Lines, at: int) -> Doubles:
+    """[P] pieces left of each line as far as it was known at `at`: what came back of an item by
+    then is taken evenly from the user's lines of it. A purchase's own `cancelledQuantity` has no
+    time, so that nothing proves it was known."""
+    _, place, bought, back = _by_item(graph, lines, at)
+    kept = 1 - np.minimum(np.divide(back, bought, out=np.zeros_like(bought), where=bought > 0), 1)
+    return np.asarray(lines.bought * kept[place], np.float64)
+
+
+def _by_item(
+    graph: GraphTables, lines: Lines, at: int | None
+) -> tuple[Ints, Ints, Doubles, Doubles]:
+    """Pairs of user and item as one number; each line's pair; pieces bought of it, and what its
+    returns before `at` say came back."""
+    wide = np.int64(max(1, graph.items.num_rows))
     pairs, place = np.unique(lines.user * wide + lines.item, return_inverse=True)
-    bought = np.bincount(place, lines.bought, len(pairs))
-    back = np.bincount(place, lines.bought - lines.left, len(pairs))
+    bought = np.bincount(place, lines.bought, len(pairs)).astype(np.float64)
+    back = np.zeros(len(pairs))
     table = graph.behaviour.get("RETURNED")
     if table is not None and len(pairs):
         when = times_of(table, "at")
         key = table["src"].to_numpy() * wide + table["dst"].to_numpy()
         found = np.minimum(np.searchsorted(pairs, key), len(pairs) - 1)
         ours = (pairs[found] == key) & (True if at is None else when < at)
-        sent = np.bincount(found[ours], doubles(table, "quantity", 1)[ours], len(pairs))
-        back = np.maximum(back, sent)
-    user = pairs // wide
+        back += np.bincount(found[ours], doubles(table, "quantity", 1)[ours], len(pairs))
+    return pairs, place, bought, back
+
+
+def return_rate(graph: GraphTables, lines: Lines, at: int | None) -> Doubles:
+    """[U] share of the pieces bought before `at` that came back by then; NaN for users who bought
+    none. What came back of an item is what its returns say, or the purchases' own
+    `cancelledQuantity`, whichever is more, and never more than was bought."""
+    n_users = graph.users.num_rows
+    pairs, place, bought, sent = _by_item(graph, lines, at)
+    cancelled = np.bincount(place, lines.bought - lines.left, len(pairs))
+    back = np.maximum(cancelled, sent)
+    user = pairs // max(1, graph.items.num_rows)
     total = np.bincount(user, bought, n_users)
     return ratio(np.bincount(user, np.minimum(back, bought), n_users), total)
 

@@ -48,10 +48,10 @@ def make_candidate(
     trained = train(graph, text, config, seed=seed, progress=progress)
     split = trained.split
     assert split is not None
-    fitted = fit_profiles(
-        trained, graph, text, split, sensitive=sensitive, seed=seed, progress=progress
-    )
     as_of = moment_of(events(graph), now)
+    fitted = fit_profiles(
+        trained, graph, text, split, sensitive=sensitive, seed=seed, now=as_of, progress=progress
+    )
     served = trained
     if config.refit:
         until = as_of if split.kind == "temporal" else None

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gnn.attributes import where_known
 from gnn.graph import Events
 from gnn.orders import ratio
+from gnn.pairs import distinct
 from gnn.windows import DAY
 
 Doubles = NDArray[np.float64]
@@ -41,8 +42,7 @@ def trend(acts: Events, at: int) -> Doubles:
 
 def moments(acts: Events) -> tuple[Ints, Ints]:
     """User and time of each moment at which the user acted: the lines of one order are one."""
-    found = np.unique(np.stack([acts.user, acts.at]), axis=1)
-    return found[0], found[1]
+    return distinct(acts.user, acts.at)
 
 
 def activity_hours(user: Ints, at: Ints, n_users: int) -> Texts:

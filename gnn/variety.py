@@ -65,3 +65,21 @@ def interest_drift(liked: Events, share: sp.csr_array) -> Doubles:
     told = (number >= FEWEST_FOR_DRIFT) & (within > 0)
     overlap = np.divide(2 * across, within, out=np.full(len(within), np.nan), where=told)
     return np.asarray(1 - np.minimum(overlap, 1), np.float64)
+
+
+def last_categories(liked: Events, share: sp.csr_array, most: int) -> NDArray[np.int64]:
+    """[U, most] the categories of each user's latest positive events, the latest first, each once;
+    -1 where there are no more. Of an item in several, the first."""
+    known = np.diff(share.indptr) > 0
+    placed = liked.where(liked.positive & known[liked.item])
+    category = share.indices[share.indptr[placed.item]].astype(np.int64)
+    user, wide = placed.user[::-1], np.int64(share.shape[1])
+    _, latest = np.unique(user * wide + category[::-1], return_index=True)
+    latest = np.sort(latest)  # events are sorted by user and time
+    user, category = user[latest], category[::-1][latest]
+    order = np.argsort(user, kind="stable")
+    user, category = user[order], category[order]
+    turn = np.arange(len(user)) - np.searchsorted(user, user)
+    found = np.full((liked.n_users, most), -1)
+    found[user[turn < most], turn[turn < most]] = category[turn < most]
+    return found

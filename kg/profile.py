@@ -55,6 +55,9 @@ USER_PROFILE: tuple[ProfileProperty, ...] = (
        "activity"),
     _p("monetary", D, "money spent, cancelled pieces taken out", "source currency",
        "Σ price × (quantity − cancelledQuantity)", "prices", "money"),
+    _p("expectedValue", D, "money of the 365 days after profileAsOf", "source currency",
+       "BG/NBD and Gamma-Gamma (Fader, Hardie and Lee 2005), corrected by a log-linear regression "
+       "on them and last year's spend", "prices, times", "money"),
     _p("basketValue", D, "mean money of an order", "source currency",
        "over orders by orderId, else by day, cancelled pieces taken out", "prices", "money"),
     _p("basketSize", D, "mean number of different items in an order", "items",
@@ -67,6 +70,9 @@ USER_PROFILE: tuple[ProfileProperty, ...] = (
        "grid over quintiles of recency, frequency and monetary", "times", "money"),
     _p("segment", S, "group of users of like taste, named by its leading categories", "",
        "k-means over embeddings", "any event", "taste"),
+    _p("nextCategory", S, "narrowest category in which the next choice is likeliest", "",
+       "the highest calibrated interest among categories that items are in themselves",
+       "categories", "taste"),
     _p("explorer", D, "effective number of categories taken up", "categories",
        "exp of the entropy of positive events (Hill 1973)", "categories", "taste"),
     _p("interestDrift", D, "change of the category mix from the older to the newer half of "
@@ -82,6 +88,9 @@ USER_PROFILE: tuple[ProfileProperty, ...] = (
     _p("churnRisk", D, "chance of no event in the horizon after profileAsOf", "probability",
        "logistic on recency, frequency, tenure and rhythm, fitted on the validation period",
        "times", "risk"),
+    _p("expectedDays", D, "days to the next purchase (where nothing is bought, the next event): as "
+       "likely sooner as later; null where none is expected within two years", "days",
+       "median of BG/NBD (Fader, Hardie and Lee 2005)", "times", "risk"),
     _p("community", I, "social community", "id", "Louvain", "social ties", "social"),
     _p("influence", D, "place in the social graph, mean 1", "", "PageRank × users", "social ties",
        "social"),
