@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gnn.tables import GraphTables
 
 NODE_COLUMNS = {
-    "User": ("createdAt",),
+    "User": ("createdAt", "profiling"),
     "Item": ("title", "description", "brand", "price"),
     "Category": ("name", "level", "derived"),
 }
@@ -45,7 +45,8 @@ _OF_USERS = (*BEHAVIOURS, *SOCIAL)
 
 
 def read_graph(store: GraphStore, *, until: int | None = None) -> GraphTables:
-    """All the model sees of a store; `until` hides events from that moment on."""
+    """All the model sees of a store; `until` hides events from that moment on. Users who object to
+    being profiled are not there, nor what they did."""
     return graph_tables(store.export(NODE_COLUMNS, EDGE_COLUMNS, until=until))
 
 
@@ -53,10 +54,13 @@ def read_sample(store: GraphStore, users: int, *, seed: int) -> tuple[GraphTable
     """The same of some users, drawn at random, in memory that grows with them: with those they
     listen to, all events of both, and all items and categories. Also the ids that were drawn; the
     others are there for their part in these users' vectors."""
-    everyone = store.export({"User": ()}, {}).nodes["User"]["userId"].sort()
+    people = store.export({"User": ("profiling",)}, {}).nodes["User"]
+    everyone = people.filter(pa.array(_willing(people)))["userId"].sort()
     drawn = np.sort(np.random.default_rng(seed).choice(len(everyone), users, replace=False))
     ids = everyone.take(pa.array(drawn)).combine_chunks()
     near = store.around(ids.to_pylist(), {name: EDGE_COLUMNS[name] for name in _OF_USERS})
+    known = near.nodes["User"]
+    said = people["profiling"].take(pc.index_in(known["userId"], people["userId"]))
     rest = store.export(
         {label: NODE_COLUMNS[label] for label in ("Item", "Category")},
         {name: EDGE_COLUMNS[name] for name in ("IN_CATEGORY", "CHILD_OF")},
@@ -68,7 +72,8 @@ def read_sample(store: GraphStore, users: int, *, seed: int) -> tuple[GraphTable
         item = place.take(edges[name]["dst"]).cast(pa.int64())
         edges[name] = edges[name].set_column(at, "dst", item)
     whole = Snapshot(
-        nodes={**rest.nodes, "User": near.nodes["User"]}, edges={**rest.edges, **edges}
+        nodes={**rest.nodes, "User": known.append_column("profiling", said)},
+        edges={**rest.edges, **edges},
     )
     return graph_tables(whole), ids
 
@@ -78,7 +83,7 @@ def graph_tables(snapshot: Snapshot) -> GraphTables:
     in any order, train the same model."""
     from gnn.tables import GraphTables
 
-    users, user_row = _by_key(snapshot.nodes["User"], "userId")
+    users, user_row = _profiled(*_by_key(snapshot.nodes["User"], "userId"))
     items, item_row = _by_key(snapshot.nodes["Item"], "itemId")
     categories, category_row = _by_key(snapshot.nodes["Category"], "categoryId")
     categories, source_row = _source_categories(categories)
@@ -104,6 +109,19 @@ def _by_key(nodes: pa.Table, key: str) -> tuple[pa.Table, np.ndarray]:
     row_of = np.empty_like(order, np.int64)
     row_of[order] = np.arange(len(order))
     return nodes.take(pa.array(order)), row_of
+
+
+def _profiled(users: pa.Table, row_of: np.ndarray) -> tuple[pa.Table, np.ndarray]:
+    """Without those who object, where that is known; and exported row → row here (-1: left out)."""
+    if "profiling" not in users.column_names:
+        return users, row_of
+    keep = _willing(users)
+    kept_row = np.where(keep, np.cumsum(keep) - 1, -1)
+    return users.filter(pa.array(keep)).drop_columns(["profiling"]), kept_row[row_of]
+
+
+def _willing(users: pa.Table) -> np.ndarray:
+    return np.asarray(pc.fill_null(users["profiling"], True).to_numpy(zero_copy_only=False), bool)
 
 
 def _source_categories(categories: pa.Table) -> tuple[pa.Table, np.ndarray]:

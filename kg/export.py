@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from kg.files import whole_file, whole_folder
 from kg.graphml import lists_as_json, write_graphml
+from kg.privacy.consent import objectors, without
 from kg.profile import PROFILE_OF
 from kg.schema import DST, EDGE_TABLES, NODE_BY_LABEL, SRC
 from kg.store import GraphStore
@@ -27,13 +28,16 @@ def export(
     store: GraphStore, path: Path, format_: Format, *, progress: Progress | None = None
 ) -> dict[str, int]:
     """Every node and edge table that has rows; returns how many. Edges carry the keys of their ends
-    as `src` and `dst`. All of it appears at once or nothing does. Raises `ConfigError` where
-    `path` cannot be written or is a folder with something in it."""
+    as `src` and `dst`. Users who object to being profiled stay out, with all that is theirs. All of
+    it appears at once or nothing does. Raises `ConfigError` where `path` cannot be written or is a
+    folder with something in it."""
     counts = store.counts()
     rows: dict[str, int] = {}
 
     def tables() -> Iterator[tuple[str, pa.Table]]:
-        for name, table in read_tables(store, [n for n in _ORDER if counts.get(n)]):
+        left_out = objectors(store)
+        for name, whole in read_tables(store, [n for n in _ORDER if counts.get(n)]):
+            table = without({name: whole}, left_out)[name]
             rows[name] = table.num_rows
             yield name, table
             if progress is not None:

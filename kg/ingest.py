@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kg.errors import ConfigError, CountMismatch
+from kg.privacy.consent import enforce
 from kg.privacy.state import admit
 from kg.profile import PROFILE_OF
 from kg.schema import EDGE_TABLES, load_order, table_schema
@@ -64,6 +65,8 @@ def ingest(
             raise CountMismatch(f"{table}: {total} rows were staged, the store answers {answered}")
         written[table] = count
     watch.after(written)
+    if any("profiling" in pq.read_schema(part).names for part in staged.tables.get("User", ())):
+        enforce(store, now=watch.at)
     return written
 
 

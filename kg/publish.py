@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kg.errors import GateFailed, ReleaseError
 from kg.gates import Thresholds, check
+from kg.privacy.consent import objectors, without
 from kg.releases import (
     Card,
     GateResult,
@@ -56,6 +57,8 @@ def publish(
         )
     forced = force if failed else None
     store.ensure_schema()
+    # an objection after the training counts all the same
+    tables = without(tables, objectors(store))
     fresh = {**tables, "users": kept_by_publish(tables["users"], marks(store), card.created_at)}
     written = store.write_release(release_tables(card, fresh, now=now, forced=forced))
     record_publication(

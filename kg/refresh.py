@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from kg.arrays import EDGE_COLUMNS, graph_tables
 from kg.errors import ConfigError, NotFound, ReleaseError
+from kg.privacy.consent import objectors
 from kg.publish import live_version
 from kg.releases import Card, read_card, verify
 from kg.schema import BEHAVIOURS, NODE_BY_LABEL, SOCIAL, table_schema
@@ -97,8 +98,11 @@ class Refresher:
         self, users: Sequence[str], *, now: int, progress: Progress | None = None
     ) -> Refreshed:
         """These users, as of the last event around them (never after `now`, epoch s, nor before
-        the release's own moment). Raises NotFound for users the store does not have."""
-        wanted = list(dict.fromkeys(users))
+        the release's own moment), without those who object to being profiled. Raises NotFound for
+        users the store does not have."""
+        left_out = objectors(self.store)
+        objecting = set(left_out.to_pylist())
+        wanted = [u for u in dict.fromkeys(users) if u not in objecting]
         blocks = [wanted[k : k + AT_ONCE] for k in range(0, len(wanted), AT_ONCE)]
         as_of = self._as_of(blocks, now) if len(blocks) > 1 else None
         written: dict[str, WriteCount] = {}
@@ -106,7 +110,7 @@ class Refresher:
         for n, block in enumerate(blocks):
             if progress:
                 progress("refresh", n * AT_ONCE, len(wanted))
-            near = _around(self.store, block)
+            near = _around(self.store, block, left_out)
             moment = as_of or self._moment([near], now)
             renewed, came = self._renewed(near, len(block), moment)
             new_items += came
@@ -212,14 +216,16 @@ def _add(written: dict[str, WriteCount], more: Mapping[str, WriteCount]) -> None
         written[name] = written.get(name, WriteCount()) + count
 
 
-def _around(store: GraphStore, users: Sequence[str]) -> Snapshot:
+def _around(store: GraphStore, users: Sequence[str], objecting: pa.Array) -> Snapshot:
     near = store.around(users, {name: EDGE_COLUMNS[name] for name in EVENTS})
     there = near.nodes["User"]["userId"].slice(0, len(users))
     lost = [u for u, found in zip(users, there.to_pylist(), strict=False) if u != found]
     if lost or len(there) < len(users):
         who = lost[0] if lost else users[len(there)]
         raise NotFound(f"no user {who[:80]!r} in {store.url}")
-    return near
+    known = near.nodes["User"]
+    willing = pc.invert(pc.is_in(known["userId"], objecting))
+    return replace(near, nodes={**near.nodes, "User": known.append_column("profiling", willing)})
 
 
 def _all_vectors(store: GraphStore, dim: int) -> tuple[pa.Array, np.ndarray]:

@@ -15,6 +15,8 @@ from kg.cli import main
 from kg.errors import NotFound, ReleaseError
 from kg.ingest import ingest
 from kg.privacy import forget
+from kg.privacy.consent import withdraw
+from kg.privacy.erasure import search
 from kg.profile import USER_PROFILE
 from kg.publish import publish, roll_back
 from kg.refresh import Refresher
@@ -252,6 +254,7 @@ def test_erasing_a_user_marks_who_read_them(live: GraphStore, tmp_path: Path) ->
     cited = [c for c in claims(live)[follower] if f"FOLLOWS:{followed}" in str(c)]
     assert not cited
     assert stale(live) == set()
+    assert search(live, tmp_path / "releases", [followed]).nothing
 
 
 def test_an_unknown_user_is_named(live: GraphStore, tmp_path: Path) -> None:
@@ -330,3 +333,17 @@ def test_the_graph_trained_on_is_not_changed_by_marks(live: GraphStore, tmp_path
     before = graph_hash(read_graph(live))
     refresher(live, tmp_path).refresh(users, now=NOW)
     assert graph_hash(read_graph(live)) == before
+
+
+def test_who_objects_is_not_profiled_again(live: GraphStore, tmp_path: Path) -> None:
+    """Neither the user nor a part of the user in those who read them."""
+    followed, follower = live.query(
+        "MATCH (a:User)-[:FOLLOWS]->(b:User) RETURN b.userId AS x, a.userId AS y ORDER BY x, y"
+    ).rows[0]
+    withdraw(live, tmp_path / "releases", [followed], now=NOW)
+    done = refresher(live, tmp_path).refresh_stale(now=NOW)
+    assert done.users >= 1
+    refresher(live, tmp_path).refresh([followed], now=NOW)
+    assert profiles(live)[followed]["modelVersion"] is None
+    assert followed not in claims(live)
+    assert not [c for c in claims(live)[follower] if followed in str(c)]

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from kg.cli.audit import audit
+from kg.cli.consent import consent
 from kg.cli.demo import demo
 from kg.cli.doctor import doctor
 from kg.cli.export import export
+from kg.cli.export_user import export_user
 from kg.cli.forget import forget
 from kg.cli.keys import keys
 from kg.cli.load import load
@@ -19,6 +21,7 @@ from kg.cli.query import query
 from kg.cli.recommend import recommend
 from kg.cli.refresh import refresh
 from kg.cli.releases import releases
+from kg.cli.retain import retain
 from kg.cli.train import publish, retrain, rollback, train
 
 app = typer.Typer(
@@ -52,8 +55,10 @@ def options(
 
 for command in (
     load, train, publish, retrain, refresh, rollback,
-    query, profile, recommend, export, forget, audit, doctor, demo,
+    query, profile, recommend, export, forget, retain, audit, doctor, demo,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(releases, name="releases")
 app.add_typer(keys, name="keys")
+app.add_typer(consent, name="consent")
+app.command("export-user")(export_user)

@@ -96,8 +96,12 @@ def _quoted_cites(ids: list[str], quote: str) -> str:
 
 
 def _json(path: Path, ids: list[str], remove: bool) -> int:
-    """A result of `kg query`: a list of objects."""
+    """A result of `kg query`, a list of objects; or of `kg export-user`, all of one user's."""
     rows = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(rows, dict) and rows.get("userId") in ids:
+        if remove:
+            path.unlink()
+        return 1
     if not isinstance(rows, list):
         return 0
     gone = {*ids, *cites(ids)}

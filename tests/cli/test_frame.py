@@ -108,6 +108,7 @@ def test_errors_of_the_model_are_ours(monkeypatch: pytest.MonkeyPatch, capsys: O
 
     monkeypatch.setattr(kg.person, "person", fail)
     monkeypatch.setattr("kg.cli.profile.open_chosen", lambda _: nullcontext())
+    monkeypatch.setattr("kg.privacy.state.stored_id", lambda _, user: user)
     assert main(["profile", "ada"]) == 1
     assert capsys.readouterr().err == "error: no such model\n"
 
