@@ -127,9 +127,9 @@ def test_every_command_is_in_the_table(capsys: pytest.CaptureFixture[str]) -> No
     """The table of commands names what `kg --help` names."""
     assert main(["--help"]) == 0
     helped = capsys.readouterr().out.split("Commands:")[1]
-    there = set(re.findall(r"^  ([a-z]+) ", helped, re.MULTILINE))
+    there = set(re.findall(r"^  ([a-z-]+) ", helped, re.MULTILINE))
     table = README.split("## Commands")[1].split("Every command")[0]
-    named = re.findall(r"`(?:kg )?([a-z]+)(?: [^`]*)?`", table)
+    named = re.findall(r"`(?:kg )?([a-z-]+)(?: [^`]*)?`", table)
     assert there == set(named)
 
 

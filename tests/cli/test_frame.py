@@ -36,7 +36,8 @@ def test_no_command_shows_the_commands(capsys: Output) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [c.callback.__name__ for c in app.registered_commands if c.callback]
+    "command",
+    [c.name or c.callback.__name__ for c in app.registered_commands if c.callback],
 )
 def test_every_command_has_help_with_an_example(command: str, capsys: Output) -> None:
     """--help says what a command does, shows it used, and has --store and --json."""
