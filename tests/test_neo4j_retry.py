@@ -125,7 +125,7 @@ def test_two_may_make_the_schema_at_once(neo4j_url: str) -> None:
     with Neo4jStore.open(neo4j_url) as one, Neo4jStore.open(neo4j_url) as other:
         together(one.ensure_schema, other.ensure_schema)
         made = one.query("SHOW CONSTRAINTS YIELD name RETURN count(*) AS n").rows[0][0]
-    assert made == len(ddl._constraints())
+    assert made == len(ddl.constraints())
 
 
 def test_too_large_a_transaction_is_not_tried_again() -> None:

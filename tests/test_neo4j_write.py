@@ -222,7 +222,7 @@ def test_a_load_that_was_cut_off_is_finished_by_an_upsert(
     """Whole transactions are there, the rest comes with the next run; a bulk load is refused."""
     keys = [f"u{i}" for i in range(7)]
     people = table("User", userId=keys, createdAt=list(range(7)))
-    fail_at(monkeypatch, write, "create", call=3)
+    fail_at(monkeypatch, write, "create_in_order", call=3)
     with pytest.raises(KeyboardInterrupt):
         store.bulk_load("User", people)
     assert store.counts() == {"User": 4}

@@ -26,6 +26,9 @@ TRANSACTION_BYTES = 32 << 20
 
 STATEMENT_ROWS = 10_000
 
+SORTED_ROWS, SORTED_BYTES = 2_000_000, 1 << 28
+"""Rows of a load that are put in order together."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -35,23 +38,41 @@ class Rows:
     num_rows: int
     nbytes: int
 
-    def transactions(self) -> Iterator[pa.Table]:
-        """Parts that one transaction can hold, in the order given."""
-        size = TRANSACTION_ROWS
-        if self.nbytes:
-            size = max(1, min(size, TRANSACTION_BYTES * self.num_rows // self.nbytes))
-        waiting: list[pa.Table] = []
-        n = 0
-        for batch in self.batches():
-            for piece in pieces(batch, size):
-                waiting.append(piece)
-                n += piece.num_rows
-                if n >= size:
-                    joined = pa.concat_tables(waiting)
-                    yield joined.slice(0, size)
-                    waiting, n = [joined.slice(size)], n - size
-        if n:
-            yield pa.concat_tables(waiting)
+    def transactions(self, by: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+        """Parts that one transaction can hold: in the order given, or each in the order of the
+        columns `by`, as far as memory allows with neighbours in one transaction or the next."""
+        if not by:
+            return _parts(self.batches(), self._size(TRANSACTION_ROWS, TRANSACTION_BYTES))
+        groups = _parts(self.batches(), self._size(SORTED_ROWS, SORTED_BYTES))
+        ordered = (in_order(group, by) for group in groups)
+        return _parts(ordered, self._size(TRANSACTION_ROWS, TRANSACTION_BYTES))
+
+    def _size(self, rows: int, nbytes: int) -> int:
+        """Rows of a part that has at most so many rows and bytes."""
+        return max(1, min(rows, nbytes * self.num_rows // self.nbytes)) if self.nbytes else rows
+
+
+def _parts(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
+    """The same rows in tables of `size`."""
+    waiting: list[pa.Table] = []
+    n = 0
+    for table in tables:
+        for piece in pieces(table, size):
+            waiting.append(piece)
+            n += piece.num_rows
+            if n >= size:
+                joined = pa.concat_tables(waiting)
+                yield joined.slice(0, size)
+                waiting, n = [joined.slice(size)], n - size
+    if n:
+        yield pa.concat_tables(waiting)
+
+
+def in_order(table: pa.Table, by: tuple[str, ...]) -> pa.Table:
+    frame = pl.from_arrow(table.select(list(dict.fromkeys(by))))
+    assert isinstance(frame, pl.DataFrame)
+    order = frame.with_row_index("kg row").sort(by)["kg row"]
+    return table.take(order.to_arrow())
 
 
 @contextmanager
@@ -113,8 +134,8 @@ def refuse_repeated_keys(kind: NodeKind | EdgeKind, rows: Rows) -> None:
         frame = pl.from_arrow(batch.select(list(kind.key)))
         assert isinstance(frame, pl.DataFrame)
         hashes.append(frame.hash_rows(seed=0).to_numpy())
-    every = np.concatenate(hashes)
-    repeated = len(every) - len(np.unique(every))
+    every = np.sort(np.concatenate(hashes))
+    repeated = np.count_nonzero(every[1:] == every[:-1])
     if repeated:
         raise StoreError(
             f"{kind.name}: {repeated} rows repeat the {' and '.join(kind.key)} of another row; "
