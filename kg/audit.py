@@ -8,14 +8,15 @@ elsewhere where that matters.
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import BaseModel, ValidationError
 
@@ -70,7 +71,7 @@ def audited(home: Path, command: str, store: str | None) -> Iterator[Open]:
             home,
             Act(
                 at=datetime.now(UTC).isoformat(timespec="seconds"),
-                user=_who(),
+                user=who(),
                 command=command,
                 store=store,
                 release=begun.release,
@@ -81,10 +82,11 @@ def audited(home: Path, command: str, store: str | None) -> Iterator[Open]:
         )
 
 
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no name for this number
+def who() -> str:
+    """The operating system's user."""
+    try:  # not what the environment says: it says what it is told
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # no name for this number
         return str(os.getuid())
 
 
@@ -95,10 +97,8 @@ def append(home: Path, act: Act) -> None:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(file, "r+b") as log:
             fcntl.flock(log, fcntl.LOCK_EX)
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(0, size - _TAIL))
-            lines = log.read().splitlines()
-            before = Act.model_validate_json(lines[-1]).chain if lines else ""
+            last = _last_line(log)
+            before = Act.model_validate_json(last).chain if last else ""
             line = act.model_copy(update={"chain": _chain(act, before)}).model_dump_json()
             log.write(line.encode() + b"\n")
             log.flush()
@@ -107,6 +107,17 @@ def append(home: Path, act: Act) -> None:
         raise ConfigError(f"cannot write the audit file {path}: {e.strerror}") from e
     except ValidationError as e:
         raise ConfigError(f"{path}: its last line is no entry; `kg audit --check` finds it") from e
+
+
+def _last_line(log: BinaryIO) -> bytes:
+    size = log.seek(0, os.SEEK_END)
+    tail = _TAIL
+    while True:
+        log.seek(max(0, size - tail))
+        lines = log.read().splitlines()
+        if len(lines) > 1 or tail >= size:
+            return lines[-1] if lines else b""
+        tail *= 2
 
 
 def _chain(act: Act, before: str) -> str:

@@ -10,6 +10,7 @@ KgError                     the command line prints it as one line and exits 1
 │   ├── QueryError          the query text or its parameters are wrong
 │   ├── QueryTimeout        stopped at its time limit
 │   └── CountMismatch       what was written is not what was sent
+├── Forbidden               a command that is not for this person (KG_ROLES)
 ├── NotFound                no such user, query, release or data set
 ├── ReleaseError            a candidate or release folder that cannot be used
 │   └── GateFailed          a health gate said no
@@ -56,6 +57,10 @@ class QueryTimeout(StoreError):
 
 
 class CountMismatch(StoreError):
+    pass
+
+
+class Forbidden(KgError):
     pass
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kg.cli.audit import audit
+from kg.cli.audit import allowed, audit
 from kg.cli.consent import consent
 from kg.cli.demo import demo
 from kg.cli.doctor import doctor
@@ -45,12 +45,14 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Say which version."),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is not None:
+        allowed(context.invoked_subcommand)
 
 
 for command in (

@@ -22,6 +22,24 @@ def audited(command: str, url: str | None) -> AbstractContextManager[Open]:
     return written(settings().home, command, url)
 
 
+def allowed(command: str) -> None:
+    """Raises Forbidden where KG_ROLES says no, and writes that down."""
+    from kg.config import settings
+
+    roles = settings().roles
+    if roles is None:
+        return
+    from kg.audit import who
+    from kg.errors import Forbidden
+    from kg.roles import read_roles
+
+    try:
+        read_roles(roles).check(who(), command)
+    except Forbidden:
+        with audited(command, None):
+            raise
+
+
 def audit(
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="The newest; all with --json.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kg.cli.audit import audited
 from kg.cli.options import Json, Releases, open_chosen, releases_of
 from kg.cli.output import print_json, print_line, print_table, progress
 
@@ -50,7 +51,11 @@ def demo(
         sensitive=here.sensitive,
     )
     started = time.monotonic()
-    with progress() as move, open_chosen(store, read_only=False) as graph:
+    with (
+        audited("demo", store) as act,
+        progress() as move,
+        open_chosen(store, read_only=False) as graph,
+    ):
         done = run_demo(
             graph,
             releases_of(store, releases),
@@ -59,7 +64,7 @@ def demo(
             now=int(time.time()),
             progress=move,
         )
-        counts = graph.counts()
+        act.rows = counts = graph.counts()
         someone = person(graph, done.user)
         liked = recommend(graph, done.user, k=5)
     seconds = time.monotonic() - started

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kg.cli.audit import audited
 from kg.cli.options import Json, Releases, Store, releases_of, store_url
 from kg.cli.output import note, print_json, print_line, progress
 
@@ -54,8 +55,9 @@ def rotate(
     from kg.privacy.rotation import rotate as put_on_top
 
     url = store_url(store)
-    with progress() as move:
+    with audited("keys rotate", url) as act, progress() as move:
         done = put_on_top(url, releases_of(url, releases), file, progress=move)
+        act.rows = {"User": done.users}
     if json_:
         print_json({"file": str(file), "keyId": done.key_id, "users": done.users,
                     "releases": list(done.releases)})  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kg.cli.audit import audited
+from kg.cli.audit import allowed, audited
 from kg.cli.options import Json, Store, open_chosen, store_url
 from kg.cli.output import note, print_json, print_line, print_table
 from kg.cli.rows import Format, write_rows
@@ -77,6 +77,7 @@ def query(
         return
     url = store_url(store)
     if cypher is not None:
+        allowed("query --cypher")
         text = sys.stdin.read() if cypher == "-" else cypher
         types = None
         with audited("query --cypher", url) as act, open_chosen(url) as graph:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from kg.cli.options import Json, Releases, Store, open_chosen, releases_of
+from kg.cli.audit import audited
+from kg.cli.options import Json, Releases, Store, open_chosen, releases_of, store_url
 from kg.cli.output import print_json, print_line, print_table, progress
 from kg.cli.train import Encoder
 from kg.query_types import moment
@@ -52,14 +53,20 @@ def refresh(
         sensitive=here.sensitive,
     )
     now = int(time.time())
-    with open_chosen(store, read_only=False) as graph, progress() as move:
-        ready = Refresher.open(graph, releases_of(store, releases), training)
+    url = store_url(store)
+    with (
+        audited("refresh", url) as act,
+        open_chosen(url, read_only=False) as graph,
+        progress() as move,
+    ):
+        ready = Refresher.open(graph, releases_of(url, releases), training)
         if all_:
             done = ready.refresh_all(now=now, progress=move)
         elif users:
             done = ready.refresh(stored_ids(graph, users), now=now, progress=move)
         else:
             done = ready.refresh_stale(now=now, progress=move)
+        act.release, act.rows = done.version, {"User": done.users}
     if json_:
         print_json(
             {

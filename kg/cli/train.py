@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kg.cli.options import Json, Releases, Store, open_chosen, pairs, releases_of
+from kg.cli.audit import audited
+from kg.cli.options import Json, Releases, Store, open_chosen, pairs, releases_of, store_url
 from kg.cli.output import print_json, print_line, print_table, progress
 
 if TYPE_CHECKING:
@@ -104,8 +105,11 @@ def rollback(
     """
     from kg.publish import roll_back
 
-    with open_chosen(store, read_only=False) as graph:
-        done = roll_back(graph, releases_of(store, releases), version, now=int(time.time()))
+    url = store_url(store)
+    with audited("rollback", url) as act, open_chosen(url, read_only=False) as graph:
+        act.release = version
+        done = roll_back(graph, releases_of(url, releases), version, now=int(time.time()))
+        act.rows = _rows(done)
     _published(done, json_)
 
 
@@ -152,10 +156,13 @@ def _training(
 def _train(store: str | None, releases: Path | None, training: Training) -> Card:
     from kg.training import train_release
 
-    with open_chosen(store) as graph, progress() as move:
-        return train_release(
-            graph, releases_of(store, releases), training, now=int(time.time()), progress=move
+    url = store_url(store)
+    with audited("train", url) as act, open_chosen(url) as graph, progress() as move:
+        card = train_release(
+            graph, releases_of(url, releases), training, now=int(time.time()), progress=move
         )
+        act.release, act.rows = card.version, card.graph
+        return card
 
 
 def _publish(
@@ -163,10 +170,18 @@ def _publish(
 ) -> Published:
     from kg.publish import publish as make_live
 
-    with open_chosen(store, read_only=False) as graph:
-        return make_live(
-            graph, releases_of(store, releases), version, now=int(time.time()), force=force
+    url = store_url(store)
+    with audited("publish", url) as act, open_chosen(url, read_only=False) as graph:
+        act.release = version
+        done = make_live(
+            graph, releases_of(url, releases), version, now=int(time.time()), force=force
         )
+        act.release, act.rows = done.card.version, _rows(done)
+        return done
+
+
+def _rows(done: Published) -> dict[str, int]:
+    return {name: count.created + count.updated for name, count in done.written.items()}
 
 
 def show_card(card: Card) -> None:
