@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from kg.errors import CountMismatch, StoreError
-from kg.profile import USER_PROFILE
-from kg.store import GraphStore, ReleaseTables
+from kg.profile import PROFILE_OF, USER_PROFILE
+from kg.schema import EDGE_TABLES
+from kg.store import GraphStore, ReleaseTables, WriteCount
 from tests.store.tables import (
     SHOP,
     edge_rows,
@@ -127,7 +128,7 @@ def test_an_item_the_next_release_leaves_out_loses_all(shop: GraphStore) -> None
     assert node_rows(shop, "Item", "embedding", "modelVersion") == [
         ("ink", None, None),
         ("mug", None, None),
-        ("pen", [0.25, 0.0], "v2"),
+        ("pen", [0.25, 0.0], "v1"),
     ]
 
 
@@ -177,6 +178,112 @@ def test_a_release_can_be_written_again(shop: GraphStore) -> None:
     assert node_rows(shop, "ProfileRelease", "status") == [("v1", "live")]
 
 
+def test_what_stays_the_same_keeps_its_version(shop: GraphStore) -> None:
+    """Of profiles, items and edges; what changes says which release changed it."""
+    shop.write_release(release("v1"))
+    other = release("v2", users=with_frequency("v2", [0, 7, 2]), edges=other_interests("v2"))
+    written = shop.write_release(other)
+    assert node_rows(shop, "User", "frequency", "modelVersion") == [
+        ("ada", 0, "v1"),
+        ("ben", 7, "v2"),
+        ("cleo", 2, "v1"),
+        ("dan", None, None),
+    ]
+    assert {v for _, v in node_rows(shop, "Item", "modelVersion")} == {"v1"}
+    assert edge_rows(shop, "INTERESTED_IN.Category", "score", "modelVersion") == [
+        ("ada", "desk", 0.7, "v2"),
+        ("ada", "desk/writing", 0.9, "v1"),
+        ("cleo", "desk", 0.5, "v2"),
+    ]
+    assert written["User"] == WriteCount(updated=1, unchanged=2)
+    assert written["INTERESTED_IN.Category"] == WriteCount(created=2, unchanged=1, deleted=1)
+    assert written["INTERESTED_IN.Item"] == WriteCount(updated=1)
+    assert written["SIMILAR_TO"] == WriteCount(unchanged=2)
+
+
+def with_frequency(version: str, counts: list[int]) -> pa.Table:
+    rows = users(["ada", "ben", "cleo"], version)
+    at = rows.schema.get_field_index("frequency")
+    return rows.set_column(at, "frequency", pa.array(counts, pa.int64()))
+
+
+def other_interests(version: str) -> dict[str, pa.Table]:
+    """One stays, one goes, two come; and one has another score."""
+    of_category = [("ada", "desk/writing", 0.9), ("ada", "desk", 0.7), ("cleo", "desk", 0.5)]
+    return {
+        "INTERESTED_IN.Category": interests("Category", of_category, version),
+        "INTERESTED_IN.Item": interests("Item", [("ada", "mug", 0.4)], version),
+        "SIMILAR_TO": similar([("ada", "ben", 0.8), ("ben", "ada", 0.8)], version),
+    }
+
+
+def test_another_moment_is_another_claim(shop: GraphStore) -> None:
+    """A chance within 30 days of a later moment is renewed, though its figure is the same."""
+    shop.write_release(release("v1"))
+    rows = interests("Item", [("ada", "mug", 0.3)], "v2")
+    at = rows.schema.get_field_index("asOf")
+    later = rows.set_column(at, "asOf", pa.array([500], pa.int64()))
+    shop.write_release(release("v2", edges={"INTERESTED_IN.Item": later}))
+    assert edge_rows(shop, "INTERESTED_IN.Item", "asOf", "modelVersion") == [
+        ("ada", "mug", 500, "v2")
+    ]
+
+
+@pytest.mark.parametrize("clusters", [{}, CLUSTERS], ids=["plain", "with clusters"])
+def test_going_back_gives_the_older_release_again(
+    shop: GraphStore, clusters: dict[str, pa.Table]
+) -> None:
+    """Published A, B, A: all that A said stands there as after the first time, every column."""
+    first = release("v1", **clusters)
+    shop.write_release(first)
+    before = everything(shop)
+    second = release(
+        "v2",
+        users=with_frequency("v2", [0, 7, 2]).slice(1),
+        items=items(["mug", "pen"], "v2"),
+        edges=other_interests("v2"),
+    )
+    shop.write_release(second)
+    assert everything(shop) != before
+    shop.write_release(first)
+    assert everything(shop) == before
+
+
+def everything(store: GraphStore) -> list[object]:
+    """All of the profiles, interests and categories."""
+    nodes = [node_rows(store, label, *(p.name for p in PROFILE_OF[label])) for label in PROFILE_OF]
+    names = [*release().edges, "IN_CATEGORY"]
+    properties = {n: [p.name for p in EDGE_TABLES[n].type.properties] for n in names}
+    edges = [edge_rows(store, n, *columns) for n, columns in properties.items()]
+    return [*nodes, *edges, node_rows(store, "Category", "name", "level", "derived")]
+
+
+def test_what_was_changed_by_others_is_put_right(shop: GraphStore) -> None:
+    """The store is compared, not the release before: a refresh or a hand in between shows."""
+    shop.write_release(release("v1"))
+    before = everything(shop)
+    shop.query("MATCH (u:User {userId: 'ada'}) SET u.frequency = 99", read_only=False)
+    shop.query("MATCH (:User {userId: 'ben'})-[e:SIMILAR_TO]->(:User) DELETE e", read_only=False)
+    shop.write_release(release("v1"))
+    assert everything(shop) == before
+
+
+def test_a_release_over_an_equal_one_writes_nothing(shop: GraphStore) -> None:
+    """But its own row."""
+    shop.write_release(release("v1"))
+    written = shop.write_release(release("v2"))
+    touched = {n: w.created + w.updated + w.deleted for n, w in written.items()}
+    assert {n for n, w in touched.items() if w} == {"ProfileRelease"}
+
+
+def test_taking_a_mark_away_is_no_change_of_the_profile(shop: GraphStore) -> None:
+    """A user who was due and comes out the same keeps the version."""
+    shop.write_release(release("v1"))
+    shop.query("MATCH (u:User {userId: 'ada'}) SET u.staleSince = 5", read_only=False)
+    shop.write_release(release("v2"))
+    assert node(shop, "User", "ada", "staleSince", "modelVersion") == (None, "v1")
+
+
 def test_a_release_brings_its_clusters(shop: GraphStore) -> None:
     """Derived categories and their items."""
     clusters = {"INTERESTED_IN.Category": interests("Category", [("ada", "c0", 0.9)])}
@@ -218,9 +325,13 @@ def test_the_next_release_may_keep_a_cluster(shop: GraphStore) -> None:
     assert len(edge_rows(shop, "IN_CATEGORY")) == 3
 
 
-def test_an_interest_in_a_cluster_that_goes_is_refused(shop: GraphStore) -> None:
+@pytest.mark.parametrize("known", [[], [("ada", "c0", 0.9)]], ids=["new", "as before"])
+def test_an_interest_in_a_cluster_that_goes_is_refused(
+    shop: GraphStore, known: list[tuple[str, str, float]]
+) -> None:
     """A cluster of the release before that is not one of this release: its edges would go too."""
-    shop.write_release(release("v1", **CLUSTERS))
+    edges = {"INTERESTED_IN.Category": interests("Category", known)}
+    shop.write_release(release("v1", edges=edges, **CLUSTERS))
     stale = {"INTERESTED_IN.Category": interests("Category", [("ada", "c0", 0.9)], "v2")}
     with pytest.raises(CountMismatch, match="c0"):
         shop.write_release(release("v2", edges=stale))
