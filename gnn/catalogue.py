@@ -37,7 +37,7 @@ class Catalogue:
     users_of_item: Floats
     """[I]"""
     said: pa.Table
-    """[I] brand and pricePlace"""
+    """[I] title, brand and pricePlace"""
     categories: pa.Table
     """Derived ones included"""
     item_category: pa.Table
@@ -70,8 +70,8 @@ def catalogue_of(graph: GraphTables, scorer: Scorer) -> Catalogue:
 
 
 def _said(items: pa.Table) -> pa.Table:
-    """brand and pricePlace of items, null where they are not known."""
-    types = {"brand": pa.string(), PLACE: pa.float64()}
+    """title, brand and pricePlace of items, null where they are not known."""
+    types = {"title": pa.string(), "brand": pa.string(), PLACE: pa.float64()}
     return pa.table(
         {
             name: items[name].cast(kind) if name in items.column_names

@@ -21,7 +21,8 @@ from gnn.next_category import narrowest, next_category
 from gnn.orders import Lines, basket_size, basket_value, lines_of, monetary, return_rate
 from gnn.portrait import Look, Standing
 from gnn.rhythm import TREND_DAYS, YEAR, activity_hours, moments, seasonality, trend, weekend_share
-from gnn.tone import reviews_with_text, user_tone
+from gnn.tags import choices, tags
+from gnn.tone import likes_and_dislikes, reviews_with_text, tone_trend, tones_of, user_tone
 from gnn.value import expected_value
 from gnn.variety import explorer, interest_drift, shares_of
 from gnn.waiting import comings, expected_days
@@ -83,9 +84,8 @@ class Material:
     @cached_property
     def liked(self) -> Events:
         """Positive events; none with private items."""
-        return self.seen.where(
-            self.seen.positive & ~self.look.categories.private_items[self.seen.item]
-        )
+        shown = self.look.shown
+        return shown.where(shown.positive)
 
     @cached_property
     def share(self) -> sp.csr_array:
@@ -177,10 +177,22 @@ def _next_category(m: Material) -> Array:
 
 
 def _mood(m: Material) -> Columns:
-    tone, text = m.fitted.tone, m.look.text
-    if tone is None or text is None:
-        return {"sentiment": m.unknown}
-    return {"sentiment": user_tone(tone, m.look.graph, text, m.seen)}
+    tones = tones_of(m.fitted.tone, m.look.graph, m.look.text, m.seen)
+    likes, dislikes = likes_and_dislikes(tones, m.share, m.look.categories.names)
+    out: Columns = {
+        "sentiment": user_tone(tones),
+        "sentimentTrend": tone_trend(tones),
+        "likes": likes,
+        "dislikes": dislikes,
+        "interestTags": m.unsaid,
+        "aversionTags": m.unsaid,
+    }
+    lexicon = m.standing.lexicon
+    if lexicon is not None:
+        found = choices(m.look.graph, m.look.shown, lexicon)
+        out["interestTags"] = tags(found, found.good, lexicon, m.n_users)
+        out["aversionTags"] = tags(found, found.bad, lexicon, m.n_users)
+    return out
 
 
 def _risk(m: Material) -> Columns:
@@ -206,6 +218,8 @@ def _reasons(m: Material) -> dict[str, str]:
              "weekendShare", "seasonality", "interestDrift")  # fmt: skip
     brands = "brand" in items.column_names and items["brand"].null_count < items.num_rows
     by_rule = (
+        (m.standing.lexicon is None, ("interestTags", "aversionTags"),
+         "no item has a title, and no review a text"),
         (not brands, ("brandAffinity",), "no item has a brand"),
         (items[PLACE].null_count == items.num_rows, ("priceBand",),
          "no category has enough items with a price"),
@@ -220,6 +234,8 @@ def _reasons(m: Material) -> dict[str, str]:
         (m.as_of is None, timed, "the source has no times"),
     )  # fmt: skip
     reasons: dict[str, str] = {}
+    if (why := m.fitted.metrics["unavailable"].get("sentiment")) is not None:
+        reasons |= dict.fromkeys(("sentimentTrend", "likes", "dislikes"), why)
     for missing, names, reason in by_rule:
         if missing:
             reasons |= dict.fromkeys(names, reason)

@@ -23,9 +23,11 @@ from gnn.inputs import strings
 from gnn.linear import LinearFilter
 from gnn.portrait import Standing
 from gnn.segments import Groups
+from gnn.tags import Lexicon
 
-FILE, ARRAYS, ITEMS, INTERACTIONS = (
+FILE, ARRAYS, ITEMS, INTERACTIONS, WORDS = (
     "kept.json", "kept.npz", "kept_items.parquet", "kept_interactions.parquet",
+    "kept_words.parquet",
 )  # fmt: skip
 TABLES = ("categories", "item_category", "category_parent")
 
@@ -55,6 +57,9 @@ def save_kept(standing: Standing, catalogue: Catalogue, folder: Path) -> None:
         pq.write_table(table, folder / INTERACTIONS, compression="zstd")
     np.savez(folder / ARRAYS, **{k: v for k, v in arrays.items() if v is not None})
     pq.write_table(catalogue.said.add_column(0, "itemId", catalogue.items), folder / ITEMS)
+    if standing.lexicon is not None:
+        words = {"word": standing.lexicon.words, "weight": standing.lexicon.weight}
+        pq.write_table(pa.table(words), folder / WORDS)
     for name in TABLES:
         pq.write_table(getattr(catalogue, name), folder / f"kept_{name}.parquet")
     state = {
@@ -81,6 +86,7 @@ def load_kept(folder: Path) -> tuple[Standing, Catalogue]:
             fifths=Fifths(a["recency"], a["frequency"], a.get("money")),
             groups=Groups(a["segment_mean"], a["segment_centre"], tuple(state["segments"])),
             facts=Facts(**state["facts"]),
+            lexicon=_lexicon(folder),
         )
         tables = {name: pq.read_table(folder / f"kept_{name}.parquet") for name in TABLES}
         catalogue = Catalogue(
@@ -96,6 +102,15 @@ def load_kept(folder: Path) -> tuple[Standing, Catalogue]:
     except (OSError, ValueError, KeyError, TypeError, BadZipFile, pa.ArrowException) as e:
         raise ModelError(f"{folder / FILE}: {e}; train a new release") from e
     return standing, catalogue
+
+
+def _lexicon(folder: Path) -> Lexicon | None:
+    path = folder / WORDS
+    if not path.is_file():
+        return None
+    table = pq.read_table(path)
+    weight = np.asarray(table["weight"].to_numpy(), np.float32)
+    return Lexicon(table["word"].combine_chunks(), weight)
 
 
 def _linear(

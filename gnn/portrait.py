@@ -16,6 +16,7 @@ from gnn.evidence import Evidence, Sources, evidence_of, sources_of
 from gnn.facts import Facts, facts_of
 from gnn.features import Past, Usual, decay, past_of
 from gnn.fitted import Fitted, Scorer
+from gnn.graph import Events
 from gnn.history import Own, friend_parts, history_lift, own_events, own_parts
 from gnn.interests import Interests, drawn_users, known_users, mean_chance, top_interests
 from gnn.item_interests import Shelf, shelf_of, top_items
@@ -23,6 +24,7 @@ from gnn.orders import monetary
 from gnn.profile_tables import Claim, interest_table
 from gnn.segments import Groups, Segments, segments_of
 from gnn.tables import GraphTables, TextVectors
+from gnn.tags import Lexicon, fit_lexicon
 from gnn.windows import Window
 
 Floats = NDArray[np.float32]
@@ -43,6 +45,8 @@ class Standing:
     groups: Groups
     """The segments"""
     facts: Facts
+    lexicon: Lexicon | None
+    """Words of all users' choices; None without any"""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,12 @@ class Look:
     sources: Sources
     own: Own
     claim: Claim
+
+    @property
+    def shown(self) -> Events:
+        """What was seen, but for private items."""
+        seen = self.window.before
+        return seen.where(~self.categories.private_items[seen.item])
 
 
 def look_at(
@@ -92,8 +102,15 @@ def stand(look: Look, fitted: Fitted, *, seed: int) -> tuple[Standing, Segments]
     fifths = fifths_of(activity, monetary(look.graph, as_of))
     segments = segments_of(look.past.user, look.past.share, look.categories, seed)
     share = _shelf(look, fitted, None).share
-    facts = facts_of(look.graph, look.window.before)
-    return Standing(look.past.usual, average, share, fifths, segments.groups, facts), segments
+    return Standing(
+        usual=look.past.usual,
+        average=average,
+        share=share,
+        fifths=fifths,
+        groups=segments.groups,
+        facts=facts_of(look.graph, look.window.before),
+        lexicon=fit_lexicon(look.graph, look.shown),
+    ), segments
 
 
 def category_interests(look: Look, fitted: Fitted, standing: Standing, rows: Ints) -> pa.Table:

@@ -1,20 +1,33 @@
-"""Review vectors and the data's own stars → the mean tone of each user's reviews."""
+"""Review vectors and the data's own stars → the tone of each user's reviews, over time and by
+category."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from gnn.features import Lookup
+from gnn.goods import leading
 from gnn.graph import Events
-from gnn.sentiment import SentimentModel, fit_sentiment
+from gnn.orders import ratio
+from gnn.sentiment import FAVOURABLE, UNFAVOURABLE, SentimentModel, fit_sentiment
 from gnn.split import Part, Split
 from gnn.tables import GraphTables, TextVectors
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+FEWEST_FOR_TREND = 4
+SUPPORT = 2
+"""Reviews of a category below which it is neither liked nor disliked."""
+NAMED = 3
+NEITHER = 0.5
 
 
 def fit_tone(
@@ -56,15 +69,67 @@ def reviews_with_text(
     return reviews.edge[there], reviews.user[there]
 
 
-def user_tone(
-    model: SentimentModel, graph: GraphTables, text: TextVectors, seen: Events
-) -> Doubles:
+@dataclass(frozen=True)
+class Tones:
+    """Of R reviews with text: chances that each is a good one, by user and time."""
+
+    user: Ints
+    item: Ints
+    dated: Bools
+    tone: Doubles
+    n_users: int
+
+
+def tones_of(
+    model: SentimentModel | None, graph: GraphTables, text: TextVectors | None, seen: Events
+) -> Tones:
+    """Of the `seen` reviews. None at all where there is no text, or no model of its tone."""
+    if model is None or text is None or text.reviews is None:
+        none = np.zeros(0, np.int64)
+        return Tones(none, none, none.astype(np.bool_), np.zeros(0), seen.n_users)
+    kinds = [r for r, (kind, _) in enumerate(seen.relations) if kind == "REVIEWED"]
+    reviews = seen.where(np.isin(seen.relation, kinds))
+    reviews = reviews.where(has_review_text(graph, text)[reviews.edge])
+    tone = np.asarray(model.predict(text.reviews[reviews.edge]), np.float64)
+    return Tones(reviews.user, reviews.item, reviews.dated, tone, seen.n_users)
+
+
+def user_tone(found: Tones) -> Doubles:
     """[U] mean chance that a review is a good one; NaN for users without a review text."""
-    if text.reviews is None:  # none of these users wrote anything
-        return np.full(seen.n_users, np.nan)
-    rows, user = reviews_with_text(graph, text, seen)
-    tone = np.asarray(model.predict(text.reviews[rows]), np.float64)
-    number = np.bincount(user, minlength=seen.n_users)
-    total = np.bincount(user, tone, minlength=seen.n_users)
-    mean = np.divide(total, number, out=np.full(seen.n_users, np.nan), where=number > 0)
-    return np.asarray(mean, np.float64)
+    total = np.bincount(found.user, found.tone, found.n_users)
+    return ratio(total, np.bincount(found.user, minlength=found.n_users))
+
+
+def tone_trend(found: Tones) -> Doubles:
+    """[U] mean tone of the newer half of the user's dated reviews less that of the older half; NaN
+    below FEWEST_FOR_TREND of them. Of an odd number the one in the middle is newer."""
+    user, tone = found.user[found.dated], found.tone[found.dated]
+    number = np.bincount(user, minlength=found.n_users)
+    older = np.arange(len(user)) - np.searchsorted(user, user) < number[user] // 2
+    halves = [
+        ratio(np.bincount(user[h], tone[h], found.n_users),
+              np.bincount(user[h], minlength=found.n_users))
+        for h in (older, ~older)
+    ]  # fmt: skip
+    return np.where(number >= FEWEST_FOR_TREND, halves[1] - halves[0], np.nan)
+
+
+def likes_and_dislikes(
+    found: Tones, share: sp.csr_array, names: pa.Array
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """[U] and [U]: up to NAMED categories with SUPPORT reviews of the user or more, whose tone is
+    good, or bad; the clearest first. The mean is drawn to neither by one review, so that little is
+    not clear. `share` [I, C] are the items' categories, `names` [C] theirs."""
+    shape = (found.n_users, share.shape[0])
+    ends = (found.user, found.item)
+    number = (sp.coo_array((np.ones(len(found.tone)), ends), shape).tocsr() @ share).tocoo()
+    total = (sp.coo_array((found.tone, ends), shape).tocsr() @ share).tocsr()
+    user, category = (np.asarray(c, np.int64) for c in number.coords)
+    mean = (Lookup(total)(user, category).astype(np.float64) + NEITHER) / (number.data + 1)
+    enough = number.data >= SUPPORT
+
+    def named(which: Bools, clear: Doubles) -> NDArray[np.object_]:
+        rows = np.flatnonzero(which & enough)
+        return leading(user[rows], category[rows], clear[rows], names, found.n_users, NAMED)
+
+    return named(mean >= FAVOURABLE, mean), named(mean <= UNFAVOURABLE, -mean)

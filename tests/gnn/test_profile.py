@@ -191,7 +191,8 @@ def test_missing_inputs_are_null_with_a_reason():
     assert PROFILES.users["sentiment"].null_count == PROFILES.users.num_rows
     assert set(PROFILES.metrics["unavailable"]) == {
         "monetary", "basketValue", "returnRate", "priceBand", "brandAffinity", "seasonality",
-        "sentiment", "expectedValue",
+        "sentiment", "sentimentTrend", "likes", "dislikes", "interestTags", "aversionTags",
+        "expectedValue",
     }  # fmt: skip
 
 

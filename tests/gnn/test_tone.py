@@ -1,13 +1,15 @@
 """Review vectors and stars → the mean tone of each user's reviews."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
+import scipy.sparse as sp
 
 from gnn.config import TrainConfig
 from gnn.graph import Seen, events
 from gnn.split import split
 from gnn.tables import TextVectors
-from gnn.tone import fit_tone, user_tone
+from gnn.tone import Tones, fit_tone, likes_and_dislikes, tone_trend, tones_of, user_tone
 from tests.gnn.planted import DAY, acts, tables
 
 RNG = np.random.default_rng(0)
@@ -32,7 +34,7 @@ MODEL, FIGURES = fit_tone(GRAPH, TEXT, SPLIT, seed=0)
 
 
 def tone(seen=None):
-    return user_tone(MODEL, GRAPH, TEXT, events(GRAPH).seen(seen or Seen()))
+    return user_tone(tones_of(MODEL, GRAPH, TEXT, events(GRAPH).seen(seen or Seen())))
 
 
 def test_those_who_praise_have_the_higher_tone():
@@ -69,3 +71,32 @@ def test_without_text_there_is_a_reason():
     model, reason = fit_tone(type(GRAPH)(**kind), TEXT, SPLIT, 0)
     assert model is None
     assert "too few" in reason
+
+
+def tones(rows, n_users=2):
+    """Reviews of (user, item, tone), all dated, by user and time."""
+    user, item, tone = (np.array(c) for c in zip(*rows, strict=True))
+    return Tones(user, item, np.ones(len(user), np.bool_), tone.astype(float), n_users)
+
+
+def test_the_trend_is_newer_less_older():
+    """(.9 + .7 + .8) / 3 − (.2 + .4) / 2 = .5; three reviews are too few."""
+    found = tones([(0, 0, t) for t in (0.2, 0.4, 0.9, 0.7, 0.8)] + [(1, 0, 0.5)] * 3)
+    assert tone_trend(found) == pytest.approx([0.5, np.nan], nan_ok=True)
+
+
+def test_likes_and_dislikes_are_clear_categories():
+    """A: (.9 + .9 + .5) / 3 = .77 liked; B: (.8 + .8 + .8 + .5) / 4 = .73 liked less; C one review
+    alone; D: (.1 + .1 + .5) / 3 = .23 disliked; E: (.5 + .6 + .5) / 3 neither."""
+    share = sp.csr_array(np.eye(5))
+    rows = [(0, 0, 0.9), (0, 0, 0.9), (0, 1, 0.8), (0, 1, 0.8), (0, 1, 0.8), (0, 2, 0.99)]
+    rows += [(0, 3, 0.1), (0, 3, 0.1), (0, 4, 0.5), (0, 4, 0.6)]
+    likes, dislikes = likes_and_dislikes(tones(rows), share, pa.array(list("ABCDE")))
+    assert (likes.tolist(), dislikes.tolist()) == (["A, B", None], ["D", None])
+
+
+def test_without_text_there_are_no_tones():
+    """Nobody's sentiment, trend or likes."""
+    none = tones_of(MODEL, GRAPH, None, events(GRAPH))
+    assert np.isnan(user_tone(none)).all()
+    assert np.isnan(tone_trend(none)).all()
