@@ -27,6 +27,9 @@ TIERS = (
 """Value tier by fifth of recency and fifth of value, the usual grid of RFM marketing."""
 
 
+LATELY = (30, 90, 180)
+
+
 @dataclass(frozen=True)
 class Activity:
     """[U] columns; NaN where there is nothing to say."""
@@ -38,6 +41,9 @@ class Activity:
     events: Ints
     ties: Ints
     """Other users the user is tied to."""
+    lately: Ints
+    """[U, len(LATELY)] dated events by age: of the last LATELY[0] days, of those before up to
+    LATELY[1], ..."""
 
 
 def activity_of(events: Events, graph: GraphTables, at: int | None) -> Activity:
@@ -46,7 +52,7 @@ def activity_of(events: Events, graph: GraphTables, at: int | None) -> Activity:
     n = events.n_users
     number = np.bincount(acts.user, minlength=n)
     first, last = np.full(n, np.nan), np.full(n, np.nan)
-    frequency = number
+    frequency, lately = number, np.zeros((n, len(LATELY)), np.int64)
     dated = acts.where(acts.at != UNDATED)
     if at is not None and len(dated):
         earliest, latest = np.full(n, at), np.full(n, UNDATED)
@@ -56,7 +62,11 @@ def activity_of(events: Events, graph: GraphTables, at: int | None) -> Activity:
         first[there] = (at - earliest[there]) / DAY
         last[there] = (at - latest[there]) / DAY
         frequency = np.bincount(distinct(dated.user, dated.at // DAY)[0], minlength=n)
-    return Activity(last, first, frequency, number, _ties(graph, at))
+        band = np.searchsorted(LATELY, (at - dated.at) / DAY)
+        known = band < len(LATELY)
+        place = dated.user[known] * len(LATELY) + band[known]
+        lately = np.bincount(place, minlength=lately.size).reshape(lately.shape)
+    return Activity(last, first, frequency, number, _ties(graph, at), lately)
 
 
 def _ties(graph: GraphTables, at: int | None) -> Ints:

@@ -206,7 +206,7 @@ def _risk(m: Material) -> Columns:
         expected = expected_days(m.fitted.waiting, visits)
     return {
         "expectedDays": expected,
-        "churnRisk": m.unknown if churn is None else churn_risk(churn, m.activity),
+        "churnRisk": m.unknown if churn is None else churn_risk(churn, m.activity, m.money),
         "coldStart": cold_start(m.activity, wrote),
         "evidenceCount": m.activity.events + m.activity.ties,
     }

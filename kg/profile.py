@@ -101,7 +101,8 @@ USER_PROFILE: tuple[ProfileProperty, ...] = (
        "c-TF-IDF over item titles and own reviews; in 2 choices or more",
        "titles or review text", "mood"),
     _p("churnRisk", D, "chance of no event in the horizon after profileAsOf", "probability",
-       "logistic on recency, frequency, tenure and rhythm, fitted on the validation period",
+       "logistic on recency, frequency, tenure, rhythm, late activity and money, fitted on the "
+       "validation period",
        "times", "risk"),
     _p("expectedDays", D, "days to the next purchase (where nothing is bought, the next event): as "
        "likely sooner as later; null where none is expected within two years", "days",

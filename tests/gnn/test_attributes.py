@@ -55,6 +55,11 @@ def test_tenure_is_the_days_since_the_first_event():
     assert ACTIVITY.tenure_days == pytest.approx(expected, nan_ok=True)
 
 
+def test_late_events_are_counted_by_age():
+    """User 0: 1 and 2 days ago, then 40, then 80; user 3 twice 10, user 8 99 days ago."""
+    assert ACTIVITY.lately[[0, 3, 5, 8]].tolist() == [[2, 2, 0], [2, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
 def test_money_leaves_out_cancelled_pieces():
     """Σ price x (quantity − cancelledQuantity), never below 0 for a purchase."""
     expected = [50 + 50 + 100 + 10, 25, 1, 200, 4, 0, 24, 300, 1, 0]

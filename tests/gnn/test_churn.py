@@ -47,7 +47,7 @@ def activity(day):
 
 def test_those_who_left_have_the_higher_risk():
     """Of the users known by then, the risk tells the planted leavers from the others."""
-    risk = churn_risk(FITTED, activity(LATER))
+    risk = churn_risk(FITTED, activity(LATER), None)
     known = np.isfinite(risk)
     left = LEAVES[known] < LATER
     assert risk[known][left].mean() > risk[known][~left].mean() + 0.3
@@ -70,14 +70,14 @@ def test_the_same_pause_is_worse_for_a_frequent_user():
     monthly = [(1, d) for d in range(100, 320, 30)]
     user, day = np.array(daily + monthly).T
     graph = tables(2, 1, {"VIEWED": acts(user, np.zeros_like(user), day * DAY)})
-    risk = churn_risk(FITTED, activity_of(events(graph), graph, 330 * DAY))
+    risk = churn_risk(FITTED, activity_of(events(graph), graph, 330 * DAY), None)
     assert risk[0] > risk[1]
 
 
 def test_users_without_events_have_no_risk():
     """Unknown, not 0."""
     graph = tables(2, 1, {"VIEWED": acts([0], [0], [5 * DAY])})
-    risk = churn_risk(FITTED, activity_of(events(graph), graph, 10 * DAY))
+    risk = churn_risk(FITTED, activity_of(events(graph), graph, 10 * DAY), None)
     assert np.isnan(risk[1])
 
 
