@@ -56,6 +56,14 @@ class Task:
         rows = np.sort(rng.choice(len(self), size, replace=False))
         return self.of_users(rows)
 
+    def halves(self, rng: np.random.Generator) -> tuple[Task, Task]:
+        """Two tasks of different users; the same one twice where there is but one user."""
+        if len(self) < 2:
+            return self, self
+        rows = rng.permutation(len(self))
+        middle = len(self) // 2
+        return self.of_users(np.sort(rows[:middle])), self.of_users(np.sort(rows[middle:]))
+
     def of_users(self, rows: Ints) -> Task:
         indptr, target = _take(self.indptr, self.target, rows)
         seen_indptr, seen = _take(self.seen_indptr, self.seen, rows)

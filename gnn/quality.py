@@ -85,7 +85,7 @@ def judge(
     if half_life is not None:
         faded = torch.from_numpy(popularity(trial.before, trial.now, half_life)).to(device)
         popular[f"popularity, half-life {half_life:.0f} days"] = faded
-    order = _rank(popular["popularity"])
+    order = popular_order(popular["popularity"])
 
     def scores(users: Ints) -> dict[str, Tensor]:
         encoder = scorer.encoder_scores(users)
@@ -100,7 +100,7 @@ def judge(
     return table(on, measure(on, scores))
 
 
-def _rank(popular: Tensor) -> Tensor:
+def popular_order(popular: Tensor) -> Tensor:
     """[I] puts equal scores in order of popularity and changes no other order: below 1e-4."""
     rank = torch.empty_like(popular)
     rank[popular.argsort(stable=True)] = torch.arange(

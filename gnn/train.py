@@ -119,12 +119,14 @@ def train(
     seen, known = parts.before(Part.VALIDATION), Vocabulary.of(graph, text)
     known_inputs = inputs(graph, text, seen, known, device_of_choice())
     search = _Search(known_inputs, known, config, half_life, trial.repeats, parts, seed)
-    model, figures = search.best(on, progress or _silent)
+    # The best epoch is best by luck too: users who chose it would choose the encoder again.
+    for_epoch, for_fusion = on.halves(np.random.default_rng(seed))
+    model, figures = search.best(for_epoch, progress or _silent)
     trained = Trained(
         model, Fusion(), half_life, trial.repeats, figures["best_epoch"], config, seed, parts,
         parts.train_until, {"training": figures},
     )  # fmt: skip
-    return _judged(trained, graph, text, parts, on)
+    return _judged(trained, graph, text, parts, for_fusion)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,9 @@ def timed():
     """A fit and three epochs of its steps."""
     fit = fit_of(*rich())
     rng = np.random.default_rng(0)
-    return fit, [b for _ in range(3) for b in fit.batches.epoch(fit.users, rng)]
+    steps = [b for _ in range(3) for b in fit.batches.epoch(fit.users, rng)]
+    assert sum(len(b.target) for b in steps) > 1000
+    return fit, steps
 
 
 def test_events_read_come_before_the_moment(timed):

@@ -153,6 +153,18 @@ def test_a_sample_keeps_each_users_own_targets():
     assert np.array_equal(some.events_before, some.users)
 
 
+def test_halves_are_of_different_users():
+    """Together they are all of them, each with the own targets."""
+    users = np.arange(11)
+    whole = Task(
+        users, np.arange(12), users * 2, np.arange(12), users * 2 + 1, users, "new items", 30
+    )
+    first, second = whole.halves(np.random.default_rng(0))
+    assert sorted([*first.users, *second.users]) == users.tolist()
+    assert (len(first), len(second)) == (5, 6)
+    assert np.array_equal(first.target, first.users * 2)
+
+
 def test_fewer_items_than_places():
     """Three items: recall at twenty is found among the three."""
     got = figures_of_three()
