@@ -167,8 +167,10 @@ class JsonLines:
 
 def _not_blank(data: bytes, starts: np.ndarray) -> np.ndarray:
     """Lines with something other than white space on them."""
-    inked = np.frombuffer(data, np.uint8) > ord(" ")
-    first = np.flatnonzero(inked)
+    letters = np.frombuffer(data, np.uint8)
+    if len(starts) > 1 and (letters[starts[:-1]] > ord(" ")).all():
+        return np.arange(len(starts) - 1)
+    first = np.flatnonzero(letters > ord(" "))
     if not len(first):
         return np.empty(0, np.int64)
     after = np.searchsorted(first, starts[:-1])
