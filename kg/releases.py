@@ -223,6 +223,18 @@ def publications(releases: Path, version: str) -> list[Publication]:
     return [Publication.model_validate_json(line) for line in lines]
 
 
+def remove(releases: Path, version: str) -> int:
+    """A release's folder is gone, at once for readers; returns the bytes it held. Raises
+    NotFound."""
+    read_card(releases, version)
+    folder = releases / version
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    going = folder.with_name(f".{version}-going")
+    folder.rename(going)  # a half-removed one would look like a changed one
+    shutil.rmtree(going)
+    return size
+
+
 def verify(folder: Path) -> None:
     """Raises ReleaseError naming the first file whose checksum is not what was written."""
     _finish_exchange(folder)

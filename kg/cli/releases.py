@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from kg.cli.options import Json, Releases, Store, open_chosen, releases_of
@@ -48,6 +50,72 @@ def list_(
         print_table(list(rows[0]), [list(r.values()) for r in rows], types=types)
     else:
         print_line(f"no release in {folder}: kg train makes one")
+
+
+@releases.command("diff")
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="The earlier version.")],
+    after: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="The later one. Default: the newest.")
+    ] = None,
+    releases: Releases = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """What differs for readers: users, properties, interests, segments.
+
+    \b
+    kg releases diff 20260131-120000
+    kg releases diff 20260131-120000 20260201-120000 --json
+    """
+    from kg.release_diff import release_diff
+    from kg.releases import latest, read_tables
+
+    folder = releases_of(store, releases)
+    later = after or latest(folder)
+    found = release_diff((before, read_tables(folder, before)), (later, read_tables(folder, later)))
+    if json_:
+        print_json(found.model_dump(by_alias=True))
+        return
+    print_line(
+        f"{before} → {later}: {found.users} users in both, {found.changed} of them changed; "
+        f"{found.appeared} came, {found.gone} went"
+    )
+    for rows in (found.interests, found.properties, found.segments):
+        if rows:
+            data = [row.model_dump(by_alias=True) for row in rows]
+            print_line()
+            print_table(list(data[0]), [list(row.values()) for row in data])
+    if found.top10_jaccard is not None:
+        print_line(f"\noverlap of the ten strongest interests: {found.top10_jaccard:.3f} (Jaccard)")
+
+
+@releases.command("prune")
+def prune(
+    keep: Annotated[int, typer.Option("--keep", min=1, help="So many of the newest stay.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    releases: Releases = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Remove the folders of old releases; never that of the live one.
+
+    \b
+    kg releases prune --keep 5 --yes
+    """
+    from kg.releases import remove, versions
+
+    folder, live = releases_of(store, releases), _live(store)
+    going = [v for v in versions(folder)[:-keep] if v != live]
+    if going and not yes:
+        typer.confirm(f"remove {len(going)} releases from {folder}?", abort=True, err=True)
+    freed = {version: remove(folder, version) for version in going}
+    if json_:
+        print_json({"removed": freed, "live": live})
+        return
+    for version, size in freed.items():
+        print_line(f"removed {version}, {size / 2**20:.1f} MiB")
+    print_line(f"{len(versions(folder))} releases are left in {folder}")
 
 
 def _live(store: str | None) -> str | None:
