@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -73,13 +74,20 @@ def audited(home: Path, command: str, store: str | None) -> Iterator[Open]:
                 at=datetime.now(UTC).isoformat(timespec="seconds"),
                 user=who(),
                 command=command,
-                store=store,
+                store=_without_credentials(store),
                 release=begun.release,
                 rows=begun.rows,
                 files=[str(f.absolute()) for f in begun.files],
                 failed=failed,
             ),
         )
+
+
+def _without_credentials(url: str | None) -> str | None:
+    """Where somebody put them into a URL, which is refused, they are not kept either."""
+    if url is None or "@" not in (parts := urlsplit(url)).netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def who() -> str:
