@@ -88,8 +88,18 @@ def _numbered(
 
 
 def _with_rows(page: pa.Table, src: pa.ChunkedArray, dst: pa.ChunkedArray) -> pa.Table:
-    ends = {SRC: pa.array(rows_of(page[SRC], src)), DST: pa.array(rows_of(page[DST], dst))}
+    ends = {
+        SRC: pa.array(_rows_of_sources(page[SRC], src)),
+        DST: pa.array(rows_of(page[DST], dst)),
+    }
     return pa.table({**ends, **{c: page[c] for c in page.column_names if c not in ends}})
+
+
+def _rows_of_sources(pages: pa.ChunkedArray, among: pa.ChunkedArray) -> np.ndarray:
+    """One look-up a source, whatever its edges."""
+    alike = pages.unify_dictionaries()
+    row_of = rows_of(alike.chunk(0).dictionary, among)
+    return np.concatenate([row_of[chunk.indices.to_numpy()] for chunk in alike.chunks])
 
 
 def _edges(

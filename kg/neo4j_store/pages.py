@@ -18,6 +18,7 @@ from kg.neo4j_store.kinds import EdgeKind, NodeKind
 from kg.schema import DST, SRC, Type
 
 PAGE_BYTES = 8 << 20
+_KEY = pa.string()
 LEAST, MOST = 1_000, 100_000
 SOURCES = 20_000
 """Source nodes whose degrees are asked for at a time."""
@@ -63,17 +64,18 @@ def read_edges(
     *,
     until: int | None = None,
 ) -> Iterator[pa.Table]:
-    """Pages with string `src` and `dst` and the columns asked for. `sources` are the keys of all
-    source nodes in key order."""
-    types = {SRC: Type.STRING, DST: Type.STRING, **{c: kind.columns[c] for c in columns}}
+    """Pages with the columns asked for and the keys `src` and `dst`; `src` is a dictionary array.
+    `sources` are the keys of all source nodes in key order."""
+    types = {DST: Type.STRING, **{c: kind.columns[c] for c in columns}}
     timed = until is not None and "at" in kind.columns
     statement = text.edge_page(kind.table, columns, until=timed)
     pace = Pace()
     for first, last in _ranges(server, kind, sources, pace):
-        lists = server.read(
+        keys, places, *lists = server.read(
             partial(_record, statement=statement, first=first, last=last, until=until)
         )
-        page = table_of(lists, types)
+        src = pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), pa.array(keys, _KEY))
+        page = table_of(lists, types).add_column(0, SRC, src)
         pace.learn(page.num_rows, page.nbytes)
         yield page
 

@@ -243,7 +243,10 @@ def degrees(table: EdgeTable) -> str:
 
 
 def edge_page(table: EdgeTable, columns: Sequence[str], *, until: bool) -> str:
-    """Edges whose source's key is between $first and $last; one record: src, dst, columns."""
+    """Edges whose source's key is between $first and $last; one record: the keys of those sources,
+    each edge's place among them, dst, columns.
+
+    A number is cheaper than the key it stands for, to read and to send."""
     a, b = (quoted(NODE_BY_LABEL[end].key) for end in (table.src, table.dst))
     timed = " WHERE e.at IS NULL OR e.at < $until" if until else ""
     lists = "".join(f", [e IN es | e.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
@@ -251,10 +254,11 @@ def edge_page(table: EdgeTable, columns: Sequence[str], *, until: bool) -> str:
         f"MATCH (a:{quoted(table.src)}) USING INDEX SEEK a:{quoted(table.src)}({a}) "
         f"WHERE a.{a} >= $first AND a.{a} <= $last "
         # through a list, so that no plan starts from all edges of the type
-        "WITH collect(a) AS found UNWIND found AS a "
+        "WITH collect(a) AS found CALL (found) { "
+        "UNWIND range(0, size(found) - 1) AS k WITH k, found[k] AS a "
         f"MATCH (a)-[e:{quoted(table.type.name)}]->(b:{quoted(table.dst)}){timed} "
-        "WITH collect(a) AS sources, collect(b) AS targets, collect(e) AS es "
-        f"RETURN [a IN sources | a.{a}] AS src, [b IN targets | b.{b}] AS dst{lists}"
+        "RETURN collect(k) AS places, collect(b) AS targets, collect(e) AS es } "
+        f"RETURN [a IN found | a.{a}] AS keys, places, [b IN targets | b.{b}] AS dst{lists}"
     )
 
 
