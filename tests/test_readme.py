@@ -111,6 +111,19 @@ def test_neo4j_commands(here: Path, empty_neo4j: str, monkeypatch: pytest.Monkey
         assert run(line) == 0, line
 
 
+def test_offline_commands(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The load says the two commands that the README goes on with."""
+    monkeypatch.delenv("NEO4J_HOME", raising=False)
+    load, *after = commands("kg load ciao ciao/ --offline")
+    assert run(load) == 0
+    said = capsys.readouterr().out
+    for line in after:
+        command = shlex.join(shlex.split(line, comments=True))
+        assert command.replace("import/", f"{here}/import/") in said
+
+
 def test_extras_exist() -> None:
     """What `pip install` is told to add can be added."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
