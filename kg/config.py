@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Key of tombstones and of reports of erasures; default: made in `home` when first needed."""
     roles: Path | None = None
     """Who may run which commands (TOML)."""
+    min_group: int = Field(default=1, ge=1)
+    """Named queries show no row about fewer users than this."""
     queries: Path | None = None
     """A folder of an analyst's own named queries."""
     sensitive: Annotated[frozenset[str], NoDecode] = frozenset()

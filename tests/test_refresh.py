@@ -14,9 +14,8 @@ from gnn.config import TrainConfig
 from kg.cli import main
 from kg.errors import NotFound, ReleaseError
 from kg.ingest import ingest
-from kg.privacy import forget
 from kg.privacy.consent import withdraw
-from kg.privacy.erasure import search
+from kg.privacy.erasure import forget, search
 from kg.profile import USER_PROFILE
 from kg.publish import publish, roll_back
 from kg.refresh import Refresher

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from gnn.config import TrainConfig
@@ -19,7 +20,7 @@ from kg.doctor import examine
 from kg.errors import ConfigError, GateFailed, NotFound, ReleaseError
 from kg.gates import Thresholds
 from kg.ingest import ingest
-from kg.privacy import forget
+from kg.privacy.erasure import forget
 from kg.publish import live_version, publish, roll_back
 from kg.releases import Card, publications, read_tables, versions
 from kg.store import GraphStore, open_store
@@ -116,6 +117,22 @@ def test_force_needs_a_reason_and_keeps_it(store: GraphStore, releases: Path) ->
     strict = Thresholds(effective_rank=1_000)
     publish(store, releases, now=NOW, force="first try", thresholds=strict)
     assert store.query("MATCH (r:ProfileRelease) RETURN r.forced AS f").rows == [["first try"]]
+
+
+def test_a_segment_keeps_its_name_from_release_to_release(
+    store: GraphStore, releases: Path
+) -> None:
+    """The one readers know as "night owls" is called so by the next training too."""
+    publish(store, releases, versions(releases)[0], now=NOW)
+    users = store.export({"User": ("segment",)}, {}).nodes["User"]
+    first = pc.equal(users["segment"], users["segment"].drop_null()[0])
+    owls = users.filter(first)["userId"]
+    name = pa.array(["night owls"] * len(owls))
+    store.upsert("User", pa.table({"userId": owls.combine_chunks(), "segment": name}))
+    card = train(store, releases.parent, 9)
+    found = read_tables(releases, card.version)["users"]
+    again = found.filter(pc.equal(found["segment"], "night owls"))["userId"]
+    assert set(again.to_pylist()) == set(owls.to_pylist())
 
 
 def test_rolling_back(store: GraphStore, releases: Path) -> None:

@@ -61,6 +61,7 @@ def query(
     kg query --cypher 'MATCH (u:User) RETURN count(*) AS users'
     """
     from kg.config import settings
+    from kg.privacy.groups import large_enough
     from kg.queries import find_query, load_queries
 
     chosen = Format.json if json_ else format_
@@ -91,6 +92,9 @@ def query(
         with open_chosen(url) as graph:
             arguments = _with_stored_ids(graph, arguments)
             result = named.run(graph, arguments, timeout_s=timeout, max_rows=limit)
+        result, hidden = large_enough(result, settings().min_group)
+        if hidden:
+            note(f"{hidden} rows about fewer than {settings().min_group} users are not shown")
     write_rows(result, types, chosen, output)
     if result.truncated:
         note(f"cut at {limit} rows: there are more; --limit N asks for them")
