@@ -7,18 +7,24 @@ and the threshold. `kg publish` asks all of them; `--force REASON` overrides and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kg.profile import USER_PROFILE
+from kg.release_diff import CATEGORIES, NOT_COMPARED, interest_shift, psi, top_jaccard
 from kg.releases import GateResult
 
 
-class Thresholds(BaseModel):
-    """What each gate demands."""
+class Thresholds(BaseSettings):
+    """What each gate demands. `KG_GATE_INTEREST_CHURN=0.5` in the environment changes one."""
+
+    model_config = SettingsConfigDict(env_prefix="KG_GATE_", env_file=".env", extra="ignore")
 
     effective_rank: float = 4.0
     """Dimensions the user embeddings really use (exp of the entropy of their spectrum)."""
@@ -29,15 +35,41 @@ class Thresholds(BaseModel):
     calibration_error: float = 0.05
     """ECE of interest scores on the test period, above what right probabilities would show on as
     little data."""
+    degree_correlation: float = 0.98
+    """Mean correlation of a user's item scores with the items' popularity may not exceed this:
+    above, there is no taste in them."""
+    coverage: float = 0.5
+    """Share of the users with events who must have an interest."""
+    property_shift: float = 1.0
+    """Population stability index of any property against the live release; 0.25 is called much."""
+    interest_churn: float = 0.9
+    """Interests in categories that came or went against the live release, of all."""
+    segment_shift: float = 0.5
+    """Population stability index of the sizes of segments, the largest first."""
 
 
 Figures = Mapping[str, Any]
 Tables = Mapping[str, pa.Table]
-Gate = Callable[[Figures, Tables, Thresholds], GateResult]
 
 
-def finite(health: Figures, tables: Tables, limits: Thresholds) -> GateResult:
-    bad = sum(_not_finite(table) for table in tables.values())
+@dataclass(frozen=True)
+class Case:
+    """What the gates are asked about."""
+
+    health: Figures
+    """Of the candidate's card"""
+    tables: Tables
+    live: Tables | None = None
+    """Of the release that readers see; None where there is none"""
+
+
+Gate = Callable[[Case, Thresholds], GateResult]
+SHOWN = 10
+"""Users named by a gate that failed."""
+
+
+def finite(case: Case, limits: Thresholds) -> GateResult:
+    bad = sum(_not_finite(table) for table in case.tables.values())
     return GateResult(
         gate="finite",
         passed=bad == 0,
@@ -57,22 +89,26 @@ def _not_finite(table: pa.Table) -> int:
     return bad
 
 
-def scores_are_chances(health: Figures, tables: Tables, limits: Thresholds) -> GateResult:
-    outside = 0
-    for name, table in tables.items():
+def scores_are_chances(case: Case, limits: Thresholds) -> GateResult:
+    outside, who = 0, []
+    for name, table in case.tables.items():
         if name.startswith("edges/INTERESTED_IN") and table.num_rows:
             score = table["score"].to_numpy()
-            outside += int(np.count_nonzero((score < 0) | (score > 1)))
+            rows = np.flatnonzero((score < 0) | (score > 1))
+            outside += len(rows)
+            who += table["src"].take(pa.array(rows[:SHOWN])).to_pylist()
     return GateResult(
         gate="scores_are_chances",
         passed=outside == 0,
         figure=outside,
         threshold=0,
         says=f"{outside} interest scores outside 0…1",
+        users=who[:SHOWN],
     )
 
 
-def not_collapsed(health: Figures, tables: Tables, limits: Thresholds) -> GateResult:
+def not_collapsed(case: Case, limits: Thresholds) -> GateResult:
+    health = case.health
     rank, cosine = health.get("effective_rank"), health.get("mean_cosine")
     passed = (rank is None or rank >= limits.effective_rank) and (
         cosine is None or cosine <= limits.mean_cosine
@@ -87,7 +123,8 @@ def not_collapsed(health: Figures, tables: Tables, limits: Thresholds) -> GateRe
     )
 
 
-def not_below_popularity(health: Figures, tables: Tables, limits: Thresholds) -> GateResult:
+def not_below_popularity(case: Case, limits: Thresholds) -> GateResult:
+    health = case.health
     model, base = health.get("ndcg20_model"), health.get("ndcg20_popularity")
     ratio = None if model is None or not base else model / base
     return GateResult(
@@ -99,7 +136,8 @@ def not_below_popularity(health: Figures, tables: Tables, limits: Thresholds) ->
     )
 
 
-def calibrated(health: Figures, tables: Tables, limits: Thresholds) -> GateResult:
+def calibrated(case: Case, limits: Thresholds) -> GateResult:
+    health = case.health
     error, by_chance = health.get("ece"), health.get("ece_by_chance") or 0.0
     excess = None if error is None else error - by_chance
     return GateResult(
@@ -111,18 +149,132 @@ def calibrated(health: Figures, tables: Tables, limits: Thresholds) -> GateResul
     )
 
 
+def personal(case: Case, limits: Thresholds) -> GateResult:
+    """Scores that follow the items' degree say nothing of the user."""
+    figure = None
+    if "items" in case.tables:
+        figure = _degree_correlation(case.tables["users"], case.tables["items"])
+    return GateResult(
+        gate="personal",
+        passed=figure is None or figure <= limits.degree_correlation,
+        figure=figure,
+        threshold=limits.degree_correlation,
+        says=f"a user's item scores correlate by {_f(figure)} with popularity",
+    )
+
+
+def _degree_correlation(users: pa.Table, items: pa.Table) -> float | None:
+    """Mean over some users, over some items."""
+    sides = []
+    for table, some in ((users, 200), (items, 5_000)):
+        vectors = table["embedding"].drop_null()
+        step = max(1, len(vectors) // some)
+        rows = vectors.take(pa.array(np.arange(0, len(vectors), step)))
+        sides.append(np.array(rows.to_pylist(), np.float64))
+    user, item = sides
+    if len(user) < 2 or len(item) < 3 or len(items) != len(items["embedding"].drop_null()):
+        return None
+    bias = items["scoreBias"].to_numpy()[:: max(1, len(items) // 5_000)]
+    scores = user @ item.T + bias
+    if bias.std() < 1e-12 or (scores.std(axis=1) < 1e-12).any():
+        return None
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    shape = (bias - bias.mean()) / bias.std()
+    return float((centred @ shape / scores.std(axis=1) / len(bias)).mean())
+
+
+def covers(case: Case, limits: Thresholds) -> GateResult:
+    """Users who did something and about whom nothing is said."""
+    users = case.tables["users"]
+    if "coldStart" not in users.column_names:
+        users = users.slice(0, 0).append_column("coldStart", pa.array([], pa.string()))
+    acted = users.filter(pc.equal(users["coldStart"], "events"))["userId"]
+    claims = [t["src"] for n, t in case.tables.items() if n.startswith("edges/INTERESTED_IN")]
+    said = pa.chunked_array([c for column in claims for c in column.chunks], pa.string())
+    silent = acted.filter(pc.invert(pc.is_in(acted, said)))
+    figure = 1 - len(silent) / len(acted) if len(acted) and len(said) else None
+    return GateResult(
+        gate="covers",
+        passed=figure is None or figure >= limits.coverage,
+        figure=figure,
+        threshold=limits.coverage,
+        says=f"{_f(figure)} of the users with events have an interest",
+        users=silent.slice(0, SHOWN).to_pylist(),
+    )
+
+
+def _drift(
+    gate: str, figure: float | None, limit: float, says: str, users: list[str] | None = None
+) -> GateResult:
+    passed = figure is None or figure <= limit
+    text = f"{says} against the live release" if figure is not None else "no live release"
+    return GateResult(
+        gate=gate, passed=passed, figure=figure, threshold=limit, says=text,
+        users=[] if passed or users is None else users,
+    )  # fmt: skip
+
+
+def steady_properties(case: Case, limits: Thresholds) -> GateResult:
+    """The spread of each property, segments apart."""
+    worst, name = None, ""
+    if case.live is not None:
+        old, new = case.live["users"], case.tables["users"]
+        for p in USER_PROFILE:
+            if p.name in (*NOT_COMPARED, "segment") or p.name not in old.column_names:
+                continue
+            moved = psi(old[p.name], new[p.name]) if p.name in new.column_names else None
+            if moved is not None and (worst is None or moved > worst):
+                worst, name = moved, p.name
+    return _drift(
+        "steady_properties", worst, limits.property_shift, f"PSI of {name} is {_f(worst)}"
+    )
+
+
+def steady_interests(case: Case, limits: Thresholds) -> GateResult:
+    figure, lost = None, []
+    old, new = (t.get(CATEGORIES) for t in (case.live or {}, case.tables))
+    if old is not None and new is not None and old.num_rows:
+        figure = interest_shift(CATEGORIES, old, new).churn
+        kept = top_jaccard(old, new).sort("jaccard", "userId")
+        lost = kept["userId"].head(SHOWN).to_list()
+    says = f"{_f(figure)} of all interests came or went"
+    return _drift("steady_interests", figure, limits.interest_churn, says, lost)
+
+
+def steady_segments(case: Case, limits: Thresholds) -> GateResult:
+    figure = None
+    if case.live is not None:
+        figure = psi(*(_by_size(t["users"]) for t in (case.live, case.tables)))
+    says = f"PSI of the segments' sizes is {_f(figure)}"
+    return _drift("steady_segments", figure, limits.segment_shift, says)
+
+
+def _by_size(users: pa.Table) -> pa.ChunkedArray:
+    """Each user's segment as its place by size: names may change, sizes should not."""
+    counted = pl.Series(users["segment"].drop_null().to_pylist(), dtype=pl.String)
+    sizes = counted.value_counts(sort=True)["count"].to_numpy()
+    places = np.repeat(np.arange(len(sizes)), sizes).astype(str)
+    return pa.chunked_array([pa.array(places, pa.string())])
+
+
 GATES: tuple[Gate, ...] = (
     finite,
     scores_are_chances,
     not_collapsed,
     not_below_popularity,
     calibrated,
+    personal,
+    covers,
+    steady_properties,
+    steady_interests,
+    steady_segments,
 )
 
 
-def check(health: Figures, tables: Tables, limits: Thresholds | None = None) -> list[GateResult]:
-    """All gates on one candidate. A figure the data cannot give (no test period, say) passes."""
-    return [gate(health, tables, limits or Thresholds()) for gate in GATES]
+def check(case: Case, limits: Thresholds | None = None) -> list[GateResult]:
+    """All gates on one candidate. A figure the data cannot give (no test period, no live release)
+    passes."""
+    return [gate(case, limits or Thresholds()) for gate in GATES]
 
 
 def _f(figure: float | None) -> str:

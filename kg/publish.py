@@ -6,8 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from kg.errors import GateFailed, ReleaseError
-from kg.gates import Thresholds, check
+from kg.gates import Case, Thresholds, check
 from kg.privacy.consent import objectors, without
 from kg.releases import (
     Card,
@@ -19,6 +21,7 @@ from kg.releases import (
     read_tables,
     record_publication,
     release_tables,
+    versions,
 )
 from kg.stale import kept_by_publish, marks
 from kg.store import GraphStore, WriteCount
@@ -48,15 +51,16 @@ def publish(
     version = version or latest(releases)
     card = read_card(releases, version)
     tables = read_tables(releases, version)
-    gates = check(card.metrics.get("health", {}), tables, thresholds)
+    store.ensure_schema()
+    seen = _seen_by_readers(store, releases, version)
+    gates = check(Case(card.metrics.get("health", {}), tables, seen), thresholds)
     failed = [g for g in gates if not g.passed]
     if failed and not force:
-        what = "; ".join(f"{g.gate}: {g.says}" for g in failed)
+        what = "; ".join(f"{g.gate}: {g.says} (limit {g.threshold:g}){_look(g)}" for g in failed)
         raise GateFailed(
             f"release {version} is not fit to publish: {what}. --force REASON overrides"
         )
     forced = force if failed else None
-    store.ensure_schema()
     # an objection after the training counts all the same
     tables = without(tables, objectors(store))
     fresh = {**tables, "users": kept_by_publish(tables["users"], marks(store), card.created_at)}
@@ -65,6 +69,18 @@ def publish(
         releases, version, Publication(at=now, store=store.url, gates=gates, forced=forced)
     )
     return Published(card, gates, forced, written)
+
+
+def _look(gate: GateResult) -> str:
+    return f"; look at {', '.join(gate.users)}" if gate.users else ""
+
+
+def _seen_by_readers(store: GraphStore, releases: Path, version: str) -> dict[str, pa.Table] | None:
+    """Tables of the live release, where it is another and its folder is here."""
+    live = live_version(store)
+    if live is None or live == version or live not in versions(releases):
+        return None
+    return read_tables(releases, live)
 
 
 def roll_back(store: GraphStore, releases: Path, version: str, *, now: int) -> Published:

@@ -48,6 +48,8 @@ class GateResult(BaseModel):
     figure: float | None
     threshold: float | None
     says: str
+    users: list[str] = []
+    """Some of those to look at, where the gate failed"""
 
 
 class Publication(BaseModel):
@@ -283,7 +285,7 @@ def release_tables(
     }
     schema = NODE_BY_LABEL["ProfileRelease"].arrow
     return ReleaseTables(
-        release=pa.table({f.name: pa.array([row[f.name]], f.type) for f in schema}),
+        release=pa.table({f.name: pa.array([row.get(f.name)], f.type) for f in schema}),
         users=tables["users"],
         items=tables["items"],
         edges={n.removeprefix("edges/"): t for n, t in tables.items() if n.startswith("edges/")},

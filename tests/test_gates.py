@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from kg.gates import check
+from kg.gates import Case, Thresholds, check
 
 HEALTH = {
     "effective_rank": 30.0,
@@ -30,7 +31,7 @@ def tables(embedding: float = 1.0, score: float = 0.5) -> dict[str, pa.Table]:
 
 
 def failed(health: dict[str, Any], which: dict[str, pa.Table] | None = None) -> list[str]:
-    return [g.gate for g in check(health, which or tables()) if not g.passed]
+    return [g.gate for g in check(Case(health, which or tables())) if not g.passed]
 
 
 def test_a_healthy_candidate_passes() -> None:
@@ -76,5 +77,84 @@ def test_error_that_chance_explains_stops_nothing() -> None:
 
 def test_a_gate_says_figure_and_threshold() -> None:
     """The operator sees by how much."""
-    gate = next(g for g in check(HEALTH | {"ece": 0.3}, tables()) if not g.passed)
+    gate = next(g for g in check(Case(HEALTH | {"ece": 0.3}, tables())) if not g.passed)
     assert (gate.figure, gate.threshold) == (0.3, 0.05)
+
+
+def release(frequency: list[int], *, taste: float = 1.0, said: int = 40) -> dict[str, pa.Table]:
+    """Forty users and ten items; the first `said` users have an interest."""
+    rng = np.random.default_rng(0)
+    names = [f"u{n}" for n in range(40)]
+    users = taste * rng.normal(size=(40, 4))
+    items = rng.normal(size=(10, 4))
+
+    def vectors(rows: np.ndarray) -> pa.Array:
+        return pa.array(rows.tolist(), pa.list_(pa.float32(), 4))
+
+    return {
+        "users": pa.table(
+            {"userId": names, "embedding": vectors(users), "coldStart": ["events"] * 40,
+             "frequency": frequency, "segment": ["a"] * 30 + ["b"] * 10}
+        ),
+        "items": pa.table({"embedding": vectors(items), "scoreBias": np.arange(10.0)}),
+        "edges/INTERESTED_IN.Category": pa.table(
+            {"src": names[:said], "dst": ["tea"] * said, "score": [0.5] * said, "rank": [1] * said}
+        ),
+    }  # fmt: skip
+
+
+STEADY = release(list(range(40)))
+
+
+def stopped(candidate: dict[str, pa.Table], live: dict[str, pa.Table] | None = None) -> list[str]:
+    return [g.gate for g in check(Case(HEALTH, candidate, live)) if not g.passed]
+
+
+def test_the_same_release_again_passes() -> None:
+    """Against itself nothing drifts."""
+    assert stopped(STEADY, STEADY) == []
+
+
+def test_scores_without_taste_are_stopped() -> None:
+    """Users' vectors so short that only popularity is left."""
+    assert stopped(release(list(range(40)), taste=0.001)) == ["personal"]
+
+
+def test_silence_about_active_users_is_stopped() -> None:
+    """Thirty of forty have no interest; some of them are named."""
+    (gate,) = [g for g in check(Case(HEALTH, release(list(range(40)), said=10))) if not g.passed]
+    assert (gate.gate, gate.figure) == ("covers", 0.25)
+    assert gate.users[0] == "u10"
+
+
+def test_a_property_that_jumps_is_stopped() -> None:
+    """Everybody's frequency is ten times what it was."""
+    moved = release([1_000 + n for n in range(40)])
+    (gate,) = [g for g in check(Case(HEALTH, moved, STEADY)) if not g.passed]
+    assert gate.gate == "steady_properties"
+    assert gate.says.startswith("PSI of frequency is")
+
+
+def test_interests_that_all_change_are_stopped() -> None:
+    """Tea for coffee: the users with the least overlap are named."""
+    coffee = STEADY["edges/INTERESTED_IN.Category"].set_column(1, "dst", [["coffee"] * 40])
+    candidate = STEADY | {"edges/INTERESTED_IN.Category": coffee}
+    (gate,) = [g for g in check(Case(HEALTH, candidate, STEADY)) if not g.passed]
+    assert (gate.gate, gate.figure) == ("steady_interests", 1.0)
+    assert len(gate.users) == 10
+
+
+def test_segments_that_fall_together_are_stopped() -> None:
+    """Names may change; three quarters and one quarter may not become one."""
+    users = STEADY["users"]
+    place = users.schema.get_field_index("segment")
+    one = STEADY | {"users": users.set_column(place, "segment", [["z"] * 40])}
+    assert stopped(one, STEADY) == ["steady_segments"]
+    renamed = STEADY | {"users": users.set_column(place, "segment", [["c"] * 30 + ["d"] * 10])}
+    assert stopped(renamed, STEADY) == []
+
+
+def test_a_threshold_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every setting does."""
+    monkeypatch.setenv("KG_GATE_COVERAGE", "0.9")
+    assert Thresholds().coverage == 0.9
