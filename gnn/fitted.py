@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn.attributes import activity_of, value_tier
 from gnn.bg_nbd import BgNbd
 from gnn.calibration import Calibration
 from gnn.categories import Categories, categories_of
@@ -18,11 +19,14 @@ from gnn.clusters import Clusters, derive_clusters, with_clusters
 from gnn.encoded import Encoded
 from gnn.evaluate import REPEATS, repeat_share
 from gnn.facts import facts_of
-from gnn.features import Past, past_of
+from gnn.features import Past, counts, past_of
 from gnn.graph import Events, Seen, events
 from gnn.interests import came_true, drawn_users, fit_interests, judge_interests, known_users
 from gnn.item_interests import MOST_SCORES, came_true_of, fit_items, judge_items, shelf_of
 from gnn.next_category import judge_next
+from gnn.orders import monetary
+from gnn.segment_choice import choose_number, judge_groupings
+from gnn.segments import segments_of
 from gnn.sentiment import SentimentModel
 from gnn.split import Split
 from gnn.tables import GraphTables, TextVectors
@@ -75,10 +79,13 @@ class Fitted:
     clusters: Clusters | None
     """Stand in for categories; None where the source has some, or too few items."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """JSON-able: "interests", "item_interests", "churn", "value", "next_time", "next_category"
-    (rows), "tone", "derived", "unavailable" (reasons by property)."""
+    """JSON-able: "interests", "item_interests", "churn", "value", "next_time", "next_category",
+    "segments_tried", "segment_quality" (rows), "tone", "derived", "unavailable" (reasons by
+    property)."""
     waiting: BgNbd | None = None
     value: ValueModel | None = None
+    segments: int = 1
+    """How many"""
 
     @property
     def half_life_days(self) -> float:
@@ -118,6 +125,7 @@ def fit_profiles(
     tell("calibration", 2, 4)
     repeats = repeat_share(windows.validation.before, windows.validation.after) >= REPEATS
     item = _items(graph, windows, looks, pasts, categories, half_life, repeats, metrics, seed)
+    segments = _segments(graph, windows, pasts[1], categories, metrics, seed)
     tell("calibration", 3, 4)
     churn = _churn(graph, windows, metrics)
     waiting, value = _later(graph, split, now, metrics)
@@ -130,7 +138,7 @@ def fit_profiles(
     if categories.unknown:
         metrics["unknown_sensitive"] = list(categories.unknown)
     known = Fitted(windows.horizon_days, interest, item, churn, tone, repeats, clusters, metrics)
-    return replace(known, waiting=waiting, value=value)
+    return replace(known, waiting=waiting, value=value, segments=segments)
 
 
 def _clusters(graph: GraphTables, window: Window, encoded: Encoded, seed: int) -> Clusters | None:
@@ -225,6 +233,32 @@ def _next(
     rows = drawn_users(known_users(past, graph.users, test.at), np.random.default_rng(seed))
     share = shares_of(graph, categories)
     return judge_next(past, test.before, test.after, interest, rows, categories, share)
+
+
+def _segments(
+    graph: GraphTables,
+    windows: Windows,
+    past: Past,
+    categories: Categories,
+    metrics: dict[str, Any],
+    seed: int,
+) -> int:
+    """How many; judged at the test's moment beside groups by value and groups by chance."""
+    test = windows.test
+    number, metrics["segments_tried"] = choose_number(past.user, seed)
+    found = segments_of(past.user, past.share, categories, seed, number=number).of_user
+    activity, share = activity_of(test.before, graph, test.at), shares_of(graph, categories)
+    money = monetary(graph, test.at)
+    groupings = {
+        "random": np.random.default_rng(seed).permutation(found),
+        "value tier (RFM)": value_tier(activity, money),
+        "profile": found,
+    }
+    liked = counts(test.before.where(test.before.positive)) @ share
+    if test.at is None:
+        del groupings["value tier (RFM)"]
+    metrics["segment_quality"] = judge_groupings(groupings, liked, test.after, share)
+    return number
 
 
 def _later(

@@ -33,6 +33,7 @@ def save_fitted(fitted: Fitted, folder: Path, items: pa.ChunkedArray) -> None:
     state: dict[str, Any] = {
         "horizon_days": fitted.horizon_days,
         "repeats": fitted.repeats,
+        "segments": fitted.segments,
         "metrics": fitted.metrics,
         "clusters": None,
         "tone": None,
@@ -64,6 +65,7 @@ def load_fitted(folder: Path, items: pa.ChunkedArray) -> Fitted:
         return Fitted(
             horizon_days=state["horizon_days"],
             repeats=state["repeats"],
+            segments=state["segments"],
             metrics=state["metrics"],
             clusters=_clusters(folder, state["clusters"], items),
             tone=_tone(folder, state["tone"]),

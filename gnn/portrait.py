@@ -22,7 +22,7 @@ from gnn.interests import Interests, drawn_users, known_users, mean_chance, top_
 from gnn.item_interests import Shelf, shelf_of, top_items
 from gnn.orders import monetary
 from gnn.profile_tables import Claim, interest_table
-from gnn.segments import Groups, Segments, segments_of
+from gnn.segments import Groups, Names, Segments, segments_of
 from gnn.tables import GraphTables, TextVectors
 from gnn.tags import Lexicon, fit_lexicon
 from gnn.windows import Window
@@ -90,8 +90,11 @@ def look_at(
     return Look(graph, text, window, scorer, past, categories, sources, own, claim)
 
 
-def stand(look: Look, fitted: Fitted, *, seed: int) -> tuple[Standing, Segments]:
-    """From a look at everyone."""
+def stand(
+    look: Look, fitted: Fitted, *, seed: int, segments_before: Names | None = None
+) -> tuple[Standing, Segments]:
+    """From a look at everyone. `segments_before` [U] are the users' in the last release, None for
+    those it did not have."""
     average = None
     if fitted.interest is not None:
         known = known_users(look.past, look.graph.users, look.window.at)
@@ -100,7 +103,14 @@ def stand(look: Look, fitted: Fitted, *, seed: int) -> tuple[Standing, Segments]
     as_of = look.claim.as_of
     activity = activity_of(look.window.before, look.graph, as_of)
     fifths = fifths_of(activity, monetary(look.graph, as_of))
-    segments = segments_of(look.past.user, look.past.share, look.categories, seed)
+    segments = segments_of(
+        look.past.user,
+        look.past.share,
+        look.categories,
+        seed,
+        number=fitted.segments,
+        before=segments_before,
+    )
     share = _shelf(look, fitted, None).share
     return Standing(
         usual=look.past.usual,

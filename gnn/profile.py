@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gnn.catalogue import catalogue_of
 from gnn.categories import categories_of
@@ -21,6 +22,7 @@ from gnn.graph import Events, events
 from gnn.portrait import Standing, category_interests, item_interests, look_at, stand
 from gnn.profile_tables import Claim, derived_tables, item_table, similar_table, user_table
 from gnn.score import Scorer as ModelScorer
+from gnn.segments import Names
 from gnn.similar import effective_rank, mean_cosine, nearest_users
 from gnn.tables import Candidate, GraphTables, TextVectors
 from gnn.train import refit, train
@@ -37,13 +39,15 @@ def make_candidate(
     seed: int,
     now: int,
     sensitive: frozenset[str] = frozenset(),
+    previous: pa.Table | None = None,
     progress: Progress | None = None,
 ) -> Candidate:
     """Train, calibrate on the validation period, judge on the test period, train again on
     everything up to the last event (or `now`, epoch s), and profile every user as of then.
 
-    `sensitive` categories, and all under them, are never scored or written. Raises GraphError where
-    there is too little to learn from, or where events have no `eventId`.
+    `sensitive` categories, and all under them, are never scored or written. `previous` (userId and
+    segment) is the last release, whose segments' names are kept where their users are. Raises
+    GraphError where there is too little to learn from, or where events have no `eventId`.
     """
     trained = train(graph, text, config, seed=seed, progress=progress)
     split = trained.split
@@ -65,6 +69,7 @@ def make_candidate(
         as_of=as_of,
         seed=seed,
         sensitive=sensitive,
+        previous=previous,
         progress=progress,
     )
     assert isinstance(profiles.scorer, ModelScorer)
@@ -120,6 +125,7 @@ def profile_graph(
     as_of: int | None,
     seed: int,
     sensitive: frozenset[str] = frozenset(),
+    previous: pa.Table | None = None,
     progress: Progress | None = None,
 ) -> Profiles:
     """Profiles of every user, by a model and calibrations that were fitted before."""
@@ -136,7 +142,8 @@ def profile_graph(
     graph = with_price_places(graph, share, window.at)
     claim = Claim(version, as_of, fitted.horizon_days)
     look = look_at(graph, text, window, scorer, fitted, claim, sensitive=sensitive)
-    standing, segments = stand(look, fitted, seed=seed)
+    before = None if previous is None else segments_before(previous, graph.users["userId"])
+    standing, segments = stand(look, fitted, seed=seed, segments_before=before)
     everyone = np.arange(graph.users.num_rows)
     tell("profiles", 1, 5)
     edges = {"INTERESTED_IN.Category": category_interests(look, fitted, standing, everyone)}
@@ -149,7 +156,6 @@ def profile_graph(
     columns, reasons = attributes(look, fitted, standing)
     figures = {
         "segments": segments.table,
-        "silhouette": {str(k): s for k, s in segments.silhouette.items()},
     }
     tell("profiles", 5, 5)
     unavailable = {**fitted.metrics["unavailable"], **reasons}
@@ -166,6 +172,13 @@ def profile_graph(
         scorer=scorer,
         standing=standing,
     )
+
+
+def segments_before(previous: pa.Table, users: pa.ChunkedArray) -> Names:
+    """[U] each user's segment in a former release, None for those it did not have."""
+    place = pc.index_in(users.cast(pa.string()), previous["userId"].cast(pa.string()))
+    found = previous["segment"].cast(pa.string()).take(place)
+    return np.asarray(found.to_numpy(zero_copy_only=False), object)
 
 
 def vector_figures(encoded: Encoded) -> dict[str, Any]:

@@ -6,31 +6,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.metrics import silhouette_score
+from scipy.optimize import linear_sum_assignment
 
 from gnn.categories import Categories
 from gnn.clusters import k_centres, nearest_centre, unit_rows
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Names = NDArray[np.object_]
 
-CHOICES = (3, 4, 5, 6, 8, 10, 12, 16)
-USERS_A_SEGMENT = 20
-"""No more segments than leave this many users for each, on average."""
-JUDGED_USERS = 2000
 LEADING = 2
+SAME = 0.5
+"""A segment keeps its name where it shares this part of the users of both (Jaccard)."""
 
 
 @dataclass(frozen=True)
 class Segments:
-    of_user: NDArray[np.object_]
+    of_user: Names
     """[U] name, None for users without a vector"""
     table: list[dict[str, Any]]
     """By segment, the largest first: name and users."""
-    silhouette: dict[int, float]
-    """By number of segments tried: mean silhouette (Rousseeuw 1987), cosine."""
     groups: Groups
 
 
@@ -45,7 +44,7 @@ class Groups:
     names: tuple[str, ...]
     """[K]"""
 
-    def of(self, user: Floats) -> NDArray[np.object_]:
+    def of(self, user: Floats) -> Names:
         """[U] name of each user's segment, None for users without a vector."""
         out = np.full(len(user), None, object)
         rows = np.flatnonzero(user.any(axis=1))
@@ -55,50 +54,74 @@ class Groups:
         return out
 
 
-def segments_of(user: Floats, share: sp.csr_array, categories: Categories, seed: int) -> Segments:
-    """`user` [U, d]; `share` [U, C] each user's own events by category, rows summing to 1 or 0."""
+def segments_of(
+    user: Floats,
+    share: sp.csr_array,
+    categories: Categories,
+    seed: int,
+    *,
+    number: int,
+    before: Names | None = None,
+) -> Segments:
+    """`user` [U, d]; `share` [U, C] each user's own events by category, rows summing to 1 or 0;
+    `before` [U] each user's segment in the last release, None for users it did not have: a segment
+    of the same users keeps its name."""
+    mean, unit = centred(user)
     rows = np.flatnonzero(user.any(axis=1))
     if not len(rows):
         none = np.zeros((0, user.shape[1]), np.float32)
-        return Segments(np.full(len(user), None, object), [], {}, Groups(none.sum(0), none, ()))
-    mean = user[rows].mean(axis=0)
-    unit = unit_rows(user[rows] - mean)
-    centre, silhouette = _best_centres(unit, seed)
+        return Segments(np.full(len(user), None, object), [], Groups(mean, none, ()))
+    centre = (
+        k_centres(unit, number, seed) if number > 1 else np.zeros((1, user.shape[1]), np.float32)
+    )
     group = nearest_centre(unit, centre)
     size = np.bincount(group, minlength=len(centre))
     order = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
     group, size = nearest_centre(unit, centre[order]), size[order]
-    names = _names(group, share[rows], categories)
+    kept = {} if before is None else kept_names(group, before[rows], categories)
+    names = _names(group, share[rows], categories, kept)
     groups = Groups(mean, centre[order], tuple(names))
     table = [{"segment": n, "users": s} for n, s in zip(names, size.tolist(), strict=True)]
-    return Segments(groups.of(user), table, silhouette, groups)
+    return Segments(groups.of(user), table, groups)
 
 
-def _best_centres(unit: Floats, seed: int) -> tuple[Floats, dict[int, float]]:
-    """For the number of groups with the best silhouette on a sample; the fewest where they tie."""
-    tried: dict[int, tuple[float, Floats]] = {}
-    sample = np.arange(0, len(unit), max(1, len(unit) // JUDGED_USERS))[:JUDGED_USERS]
-    for k in CHOICES:
-        if k * USERS_A_SEGMENT > len(unit):
-            break
-        centre = k_centres(unit, k, seed)
-        group = nearest_centre(unit[sample], centre)
-        if 1 < len(np.unique(group)) < len(sample):
-            score = silhouette_score(unit[sample], group, metric="cosine")
-            tried[k] = (float(score), centre)
-    if not tried:
-        return np.zeros((1, unit.shape[1]), np.float32), {}
-    best = max(tried, key=lambda k: (tried[k][0], -k))
-    return tried[best][1], {k: score for k, (score, _) in tried.items()}
+def said(names: Names) -> NDArray[np.bool_]:
+    """[N] not None."""
+    return np.asarray(pa.array(names, pa.string()).is_valid().to_numpy(zero_copy_only=False))
 
 
-def _names(group: Ints, share: sp.csr_array, categories: Categories) -> list[str]:
+def centred(user: Floats) -> tuple[Floats, Floats]:
+    """Mean of the users with a vector, and [N, d] their directions from it."""
+    known = user[user.any(axis=1)]
+    mean = known.mean(axis=0) if len(known) else user.sum(axis=0)
+    return mean, unit_rows(known - mean)
+
+
+def kept_names(group: Ints, before: Names, categories: Categories) -> dict[int, str]:
+    """By group the name of the former segment whose users it has, as far as SAME; one to one, so
+    that most users keep theirs. A name that holds a category no longer allowed is not kept."""
+    known = np.flatnonzero(said(before))
+    names, old = np.unique(before[known].astype(str), return_inverse=True)
+    if not len(names):
+        return {}
+    shape = (int(group.max()) + 1, len(names))
+    shared = sp.coo_array((np.ones(len(known)), (group[known], old)), shape).toarray()
+    union = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0) - shared
+    alike = shared / np.maximum(union, 1)
+    blocked = [categories.names[c].as_py() for c in np.flatnonzero(~categories.allowed)]
+    pairs = zip(*linear_sum_assignment(-alike), strict=True)
+    return {
+        int(g): str(names[o])
+        for g, o in pairs
+        if alike[g, o] >= SAME and not any(b and b in str(names[o]) for b in blocked)
+    }
+
+
+def _names(
+    group: Ints, share: sp.csr_array, categories: Categories, kept: dict[int, str]
+) -> list[str]:
     """The categories whose share in a segment stands out most from the share among all users."""
-    n = int(group.max()) + 1
-    member = sp.coo_array(
-        (np.ones(len(group), np.float32), (group, np.arange(len(group)))), (n, len(group))
-    ).tocsr()
-    mass = np.asarray((member @ share).todense(), np.float64)
+    mass = mass_of(group, share)
     mine = mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-12)
     everyone = mass.sum(axis=0) / max(mass.sum(), 1e-12)
     stands_out = mine * np.log(np.maximum(mine, 1e-12) / np.maximum(everyone, 1e-12))
@@ -106,12 +129,23 @@ def _names(group: Ints, share: sp.csr_array, categories: Categories) -> list[str
     best = np.argsort(-stands_out, axis=1, kind="stable")
     labels = categories.names
     names: list[str] = []
-    for row, order in zip(stands_out, best, strict=True):
+    taken = set(kept.values())
+    for g, (row, order) in enumerate(zip(stands_out, best, strict=True)):
         leading = _unrelated([c for c in order[:20].tolist() if row[c] > 0], categories)
         name = " & ".join(labels[c].as_py() for c in leading) or "mixed taste"
-        taken = sum(other == name or other.startswith(f"{name} (") for other in names)
-        names.append(f"{name} ({taken + 1})" if taken else name)
+        numbered = (f"{name} ({n})" for n in range(2, len(stands_out) + 2 + len(taken)))
+        free = next(n for n in (name, *numbered) if n not in taken)
+        names.append(kept.get(g, free))
+        taken.add(names[-1])
     return names
+
+
+def mass_of(group: Ints, share: sp.csr_array) -> Doubles:
+    """[G, C] sum over each group's users."""
+    shape = (int(group.max()) + 1, len(group))
+    ends = (group, np.arange(len(group)))
+    member = sp.coo_array((np.ones(len(group), np.float32), ends), shape).tocsr()
+    return np.asarray((member @ share).todense(), np.float64)
 
 
 def _unrelated(ordered: list[int], categories: Categories) -> list[int]:

@@ -21,6 +21,7 @@ from kg.network import social_profile_of
 from kg.privacy.state import pseudonyms
 from kg.releases import Card, config_hash, save, version_at
 from kg.schema import SOCIAL
+from kg.stale import has_profiles
 from kg.store import GraphStore
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ def train_release(
         seed=training.seed,
         now=now,
         sensitive=training.sensitive,
+        previous=store.export({"User": ("segment",)}, {}).nodes["User"]
+        if has_profiles(store)
+        else None,
         progress=progress,
     )
     card = Card(

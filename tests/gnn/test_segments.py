@@ -4,8 +4,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from gnn.categories import categories_of
+from gnn.features import counts
+from gnn.graph import events
+from gnn.segment_choice import choose_number, judge_groupings
 from gnn.segments import segments_of
-from tests.gnn.planted import tables
+from tests.gnn.planted import acts, tables
 
 RNG = np.random.default_rng(0)
 N, KINDS = 300, 5
@@ -15,8 +18,9 @@ SHARE = sp.csr_array(np.eye(KINDS + 1, dtype=np.float32)[KIND])
 GRAPH = tables(1, KINDS + 1, {}, category_of=np.arange(KINDS + 1))
 
 
-def segments(user=USERS, sensitive=frozenset()):
-    return segments_of(user, SHARE, categories_of(GRAPH, sensitive), seed=0)
+def segments(sensitive=frozenset(), user=USERS, **more):
+    given = {"number": KINDS, **more}
+    return segments_of(user, SHARE, categories_of(GRAPH, sensitive), seed=0, **given)
 
 
 def test_planted_groups_are_found_and_named():
@@ -26,17 +30,68 @@ def test_planted_groups_are_found_and_named():
     assert sum(named) >= 0.9 * 4 * N / KINDS
 
 
-def test_the_number_is_the_one_with_the_best_silhouette():
-    """Of the numbers tried, the one used has the highest figure."""
-    found = segments()
-    assert len(found.table) == max(found.silhouette, key=found.silhouette.get)
+def test_the_planted_number_is_chosen():
+    """Five kinds: silhouette and stability are both highest there."""
+    number, rows = choose_number(USERS, seed=0)
+    assert number == KINDS
+    best = next(r for r in rows if r["segments"] == KINDS)
+    assert best["stability"] > 0.95
+
+
+def test_users_without_structure_have_no_stable_segments():
+    """Points of one cloud are grouped anew with every sample."""
+    cloud = RNG.normal(0, 1, (2000, 8)).astype(np.float32)
+    assert max(r["stability"] for r in choose_number(cloud, seed=0)[1]) < 0.6
+
+
+def test_a_segment_of_the_same_users_keeps_its_name():
+    """Most of kind 1 were "runners"; ten of kind 2 "swimmers", too few, the others "divers"."""
+    before = np.full(N, None, object)
+    before[(KIND == 1) & (np.arange(N) < 280)] = "runners"
+    before[KIND == 2] = "divers"
+    before[np.flatnonzero(KIND == 2)[:10]] = "swimmers"
+    found = segments(before=before)
+    assert found.of_user[KIND == 1].tolist().count("runners") > 50
+    assert found.of_user[KIND == 2].tolist().count("divers") > 50
+    assert "swimmers" not in {row["segment"] for row in found.table}
+
+
+def test_a_kept_name_is_not_given_twice():
+    """A new segment whose categories would give it the name gets a number."""
+    before = np.where(KIND == 1, "name2", None).astype(object)
+    names = [row["segment"] for row in segments(before=before).table]
+    assert "name2" in names
+    assert "name2 (2)" in names
+
+
+def test_a_name_that_has_become_sensitive_is_not_kept():
+    """The category is no longer spoken of."""
+    before = np.where(KIND == 1, "name2 & name3", None).astype(object)
+    names = {row["segment"] for row in segments(frozenset({"c2"}), before=before).table}
+    assert not any("name2" in name for name in names)
+
+
+def test_groups_are_judged_by_the_next_choices():
+    """Users of two kinds who stay with their category: knowing the kind saves a bit an event, less
+    what the prior costs; groups by chance save nothing."""
+    user = np.repeat(np.arange(200), 20)
+    acts_ = acts(user, user % 2, np.tile(np.arange(20), 200))
+    flat = events(tables(200, 2, {"VIEWED": acts_}))
+    share = sp.csr_array(np.eye(2))
+    past = counts(flat.where(flat.at < 10)) @ share
+    kind = np.array(["even", "odd"], object)[np.arange(200) % 2]
+    groupings = {"random": np.random.default_rng(0).permutation(kind), "kind": kind}
+    rows = judge_groupings(groupings, past, flat.where(flat.at >= 10), share)
+    bits = {row["grouping"]: row["bits"] for row in rows}
+    assert bits["kind"] > 0.9
+    assert abs(bits["random"]) < 0.05
 
 
 def test_a_user_without_a_vector_has_no_segment():
     """None, and the others keep theirs."""
     user = USERS.copy()
     user[3] = 0
-    assert segments(user).of_user[3] is None
+    assert segments(user=user).of_user[3] is None
 
 
 def test_a_sensitive_category_names_no_segment():
@@ -48,13 +103,14 @@ def test_a_sensitive_category_names_no_segment():
 def test_names_are_distinct():
     """Two segments never share a name."""
     alike = sp.csr_array(np.ones((N, KINDS + 1), np.float32))
-    table = segments_of(USERS, alike, categories_of(GRAPH), seed=0).table
+    table = segments_of(USERS, alike, categories_of(GRAPH), seed=0, number=KINDS).table
     assert len({row["segment"] for row in table}) == len(table)
 
 
 def test_few_users_are_one_segment():
     """With ten users there is nothing to tell apart."""
-    found = segments_of(USERS[:10], SHARE[:10], categories_of(GRAPH), seed=0)
+    assert choose_number(USERS[:10], seed=0) == (1, [])
+    found = segments_of(USERS[:10], SHARE[:10], categories_of(GRAPH), seed=0, number=1)
     assert len(found.table) == 1
 
 

@@ -1,0 +1,89 @@
+"""User vectors → how many segments there are, and what segments tell of the next choices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+
+from gnn.clusters import k_centres, nearest_centre
+from gnn.graph import Events
+from gnn.segments import Names, centred, mass_of, said
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+CHOICES = (3, 4, 5, 6, 8, 10, 12, 16)
+USERS_A_SEGMENT = 20
+"""No more segments than leave this many users for each, on average."""
+JUDGED_USERS = 2000
+HALF = 4000
+"""Users of each of the two samples that stability is measured with."""
+PRIOR_EVENTS = 50.0
+"""A group's category mix is drawn to everyone's by this many events."""
+
+
+def choose_number(user: Floats, seed: int) -> tuple[int, list[dict[str, Any]]]:
+    """How many segments: of CHOICES the one with the highest silhouette times stability, the fewest
+    where they tie; 1 for few users. And a row for each that was tried.
+
+    `silhouette` (Rousseeuw 1987) is by cosine. `stability` (Ben-Hur, Elisseeff and Guyon 2002): two
+    disjoint samples of users are grouped each for itself, and both groupings place a third sample;
+    how far they agree is the adjusted Rand index.
+    """
+    unit = centred(user)[1]
+    drawn = np.random.default_rng(seed).permutation(len(unit))
+    size = min(HALF, len(unit) // 2)
+    halves = unit[drawn[:size]], unit[drawn[size : 2 * size]]
+    judged = unit[drawn[-JUDGED_USERS:]]
+    rows: list[dict[str, Any]] = []
+    for k in CHOICES:
+        if k * USERS_A_SEGMENT > len(unit):
+            break
+        one, other = (nearest_centre(judged, k_centres(half, k, seed)) for half in halves)
+        if 1 < len(np.unique(one)) < len(judged):
+            silhouette = float(silhouette_score(judged, one, metric="cosine"))
+            stability = float(adjusted_rand_score(one, other))
+            rows.append({"segments": k, "silhouette": silhouette, "stability": stability})
+    if not rows:
+        return 1, []
+    best = max(rows, key=lambda r: (r["silhouette"] * max(r["stability"], 0), -r["segments"]))
+    return int(best["segments"]), rows
+
+
+def judge_groupings(
+    groupings: Mapping[str, Names],
+    past: sp.csr_array,
+    after: Events,
+    share: sp.csr_array,
+) -> list[dict[str, Any]]:
+    """What a grouping of users tells of their next choices: bits an event by which the category mix
+    of the user's group, of the `past` events [U, C], foretells the categories of the positive
+    events `after` better than everyone's mix. Of users that all groupings place. `share` [I, C]."""
+    placed = np.ones(past.shape[0], np.bool_)
+    for names in groupings.values():
+        placed &= said(names)
+    rows = np.flatnonzero(placed)
+    shape = (past.shape[0], share.shape[0])
+    liked = after.where(after.positive & placed[after.user])
+    ends = (liked.user, liked.item)
+    came = (sp.coo_array((np.ones(len(liked)), ends), shape).tocsr() @ share)[rows].tocoo()
+    if not came.nnz:
+        return []
+    everyone = np.asarray(past[rows].sum(axis=0), np.float64) + 1e-3
+    everyone /= everyone.sum()
+    user, category = (np.asarray(c, np.int64) for c in came.coords)
+    out = []
+    for grouping, names in groupings.items():
+        group = np.unique(names[rows].astype(str), return_inverse=True)[1]
+        mass = mass_of(group, past[rows]) + PRIOR_EVENTS * everyone
+        mix = mass / mass.sum(axis=1, keepdims=True)
+        gain = np.log2(mix[group[user], category] / everyone[category])
+        bits = float((came.data * gain).sum() / came.data.sum())
+        out.append({"grouping": grouping, "groups": int(group.max()) + 1, "users": len(rows),
+                    "bits": bits})  # fmt: skip
+    return out
