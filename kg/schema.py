@@ -160,6 +160,8 @@ NODES: tuple[NodeType, ...] = (
         _p("configHash", S, "hash of the settings"),
         _p("graphHash", S, "hash of what was trained on"),
         _p("forced", S, "reason given where a failed gate was overridden; else null"),
+        _p("writingFrom", S, "while it is written: first user of the block that is in the making"),
+        _p("writingTo", S, "while it is written: last user of that block"),
     )),
     NodeType("Protection", "name", "how personal data in this graph are protected", (
         _p("keyId", S, "the pseudonym key that users' and events' ids were hashed with"),

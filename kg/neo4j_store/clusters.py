@@ -66,7 +66,9 @@ def clusters(server: Server, tables: ReleaseTables, items: pa.ChunkedArray) -> C
                 raise missing_end(IN_CATEGORY, len(lost), members.num_rows, label, example)
     kept = set(keys.to_pylist())
     old = [k for k in there["categoryId"].filter(is_derived).to_pylist() if k not in kept]
-    return Clusters(new, members, old, pa.chunked_array([*of_source.chunks, *keys.chunks]))
+    return Clusters(
+        new, members, old, pa.chunked_array([*of_source.chunks, *keys.chunks], pa.string())
+    )
 
 
 def write_clusters(server: Server, derived: Clusters) -> dict[str, WriteCount]:

@@ -13,6 +13,7 @@ from kg.neo4j_store import text
 from kg.neo4j_store.columns import Column
 from kg.neo4j_store.connection import Server, run
 from kg.neo4j_store.kinds import Attributes, kind_of
+from kg.neo4j_store.release_text import LOCK
 from kg.schema import EDGES, NODES, Type
 
 
@@ -48,8 +49,10 @@ def constraints() -> dict[str, str]:
         for e in EDGES
         if e.key is not None
     }
-    name = f"kg_{text.ATTRIBUTE}"
-    return made | {name: text.unique_node(name, text.ATTRIBUTE, ["table", "name"])}
+    for label, keys in ((text.ATTRIBUTE, ["table", "name"]), (LOCK, ["name"])):
+        name = f"kg_{label}"
+        made[name] = text.unique_node(name, label, keys)
+    return made
 
 
 def _new(attributes: Mapping[str, pa.Schema], known: Attributes) -> list[tuple[str, str, Type]]:

@@ -1,16 +1,19 @@
 """A release's tables → what readers see.
 
 All of it is checked against the graph before the first write. Then the release is marked `writing`,
-users are rewritten in blocks (one transaction holds a user's profile and all their edges, so that a
-reader of one user sees the old profile or the new one), and at the end it is `live` and the one
-before `retired`. A publish that was cut off leaves a release `writing`; writing it again, or any
-other, finishes the job.
+what is live is read range by range and only what differs is written, in blocks (one transaction
+holds all changes of a user), and at the end it is `live` and the one before `retired`. A publish
+that was cut off leaves a release `writing`; writing it again, or any other, finishes the job.
+
+Neo4j shows readers what is committed, and takes milliseconds to commit a block: a statement that
+reads one of its users in these may find the new properties beside the old interests. The release
+names the users of the block that is being written (`writingFrom`, `writingTo`), so that a reader
+can look again: `kg.publish.steady`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import neo4j
@@ -18,43 +21,23 @@ import numpy as np
 import pyarrow as pa
 
 from kg.errors import CountMismatch, StoreError
-from kg.neo4j_store import text
+from kg.neo4j_store import release_text as text
 from kg.neo4j_store.clusters import Clusters, clusters, remove_clusters, write_clusters
 from kg.neo4j_store.columns import rows_of
 from kg.neo4j_store.connection import Server, run
-from kg.neo4j_store.kinds import NodeKind, edge_kind, node_kind
+from kg.neo4j_store.differences import EdgeChanges, Profiles, edge_changes, write_edges
+from kg.neo4j_store.kinds import edge_kind, node_kind
+from kg.neo4j_store.lock import publishing
 from kg.neo4j_store.pages import read_nodes
-from kg.neo4j_store.replace import SOURCES, BySource, by_source, distinct, replace_block
+from kg.neo4j_store.replace import SOURCES, BySource, by_source, distinct
 from kg.neo4j_store.write import merge, missing_end, update
 from kg.profile import PROFILE_OF
 from kg.schema import DST
 from kg.store import ReleaseTables, WriteCount
 
 RELEASE = node_kind("ProfileRelease", {})
-ITEMS = 5_000
-"""Items of one transaction."""
-
-
-@dataclass(frozen=True)
-class Profiles:
-    """One label's profile columns for every node of it; null where the release says nothing."""
-
-    kind: NodeKind
-    keys: pa.ChunkedArray
-    """Of all nodes of the label, in key order."""
-    rows: pa.Table
-    """As released."""
-    at: np.ndarray
-    """Row in `rows` of each of `keys`, -1 where it has none."""
-
-    def block(self, start: int, size: int) -> pa.Table:
-        at = self.at[start : start + size]
-        taken = self.rows.take(pa.array(at, mask=at < 0))
-        columns = {self.kind.type.key: self.keys.slice(start, size)}
-        for p in PROFILE_OF[self.kind.name]:
-            known = p.name in taken.column_names
-            columns[p.name] = taken[p.name] if known else pa.nulls(len(at), p.type.arrow)
-        return pa.table(columns)
+COMPARED = 5_000
+"""Users, or items, that are compared at a time."""
 
 
 def write_release(server: Server, tables: ReleaseTables) -> dict[str, WriteCount]:
@@ -62,27 +45,27 @@ def write_release(server: Server, tables: ReleaseTables) -> dict[str, WriteCount
     if row.num_rows != 1:
         raise StoreError(f"a release has one row in ProfileRelease; this one has {row.num_rows}")
     version = row["version"][0].as_py()
-    users = _profiles(server, "User", tables.users)
-    items = _profiles(server, "Item", tables.items)
-    derived = clusters(server, tables, items.keys)
-    edges = list(_edges(tables.edges, users, items, derived))
+    with publishing(server):
+        users = _profiles(server, "User", tables.users)
+        items = _profiles(server, "Item", tables.items)
+        derived = clusters(server, tables, items.keys)
+        edges = list(_edges(tables.edges, users, items, derived))
 
-    written = {"ProfileRelease": _one(server.write(partial(_begin, row=row, version=version)))}
-    written |= write_clusters(server, derived)
-    for start in range(0, len(items.keys), ITEMS):
-        server.write(partial(update, kind=items.kind, rows=items.block(start, ITEMS)))
-    totals = {table.kind.name: WriteCount() for table in edges}
-    for start in range(0, len(users.keys), SOURCES):
-        block = server.write(partial(_users, users=users, edges=edges, start=start))
-        totals = {name: total + block[name] for name, total in totals.items()}
-    removed = remove_clusters(server, derived)
-    server.write(lambda tx: run(tx, text.FINISH_RELEASE, version=version).consume())
-
-    written["User"] = WriteCount(updated=users.rows.num_rows)
-    written["Item"] = WriteCount(updated=items.rows.num_rows)
-    for name, gone in removed.items():
-        written[name] = written.get(name, WriteCount()) + gone
-    return written | totals
+        created = server.write(partial(_begin, row=row, version=version))
+        written = {"ProfileRelease": _one(created)}
+        written |= write_clusters(server, derived)
+        written["User"] = written["Item"] = WriteCount()
+        for start in range(0, len(items.keys), COMPARED):
+            rows, count = items.different(server, start, COMPARED)
+            server.write(partial(update, kind=items.kind, rows=rows))
+            written["Item"] += count
+        for start in range(0, len(users.keys), COMPARED):
+            for name, count in _users(server, users, edges, start, version).items():
+                written[name] = written.get(name, WriteCount()) + count
+        for name, gone in remove_clusters(server, derived).items():
+            written[name] = written.get(name, WriteCount()) + gone
+        server.write(lambda tx: run(tx, text.FINISH_RELEASE, version=version).consume())
+    return written | {t.kind.name: written.get(t.kind.name, WriteCount()) for t in edges}
 
 
 def _begin(tx: neo4j.ManagedTransaction, row: pa.Table, version: str) -> int:
@@ -92,10 +75,43 @@ def _begin(tx: neo4j.ManagedTransaction, row: pa.Table, version: str) -> int:
 
 
 def _users(
-    tx: neo4j.ManagedTransaction, users: Profiles, edges: list[BySource], start: int
+    server: Server, users: Profiles, edges: list[BySource], start: int, version: str
 ) -> Mapping[str, WriteCount]:
-    update(tx, users.kind, users.block(start, SOURCES))
-    return replace_block(tx, edges, users.keys, start)
+    """The differences of COMPARED users, SOURCES of them in a transaction."""
+    rows, count = users.different(server, start, COMPARED)
+    tables = [edge_changes(server, table, users.keys, start, COMPARED) for table in edges]
+    own = rows_of(rows[users.kind.type.key], users.keys.slice(start, COMPARED)) + start
+    who = np.unique(np.concatenate([own, *(t.users for t in tables)]))
+    for at in range(0, len(who), SOURCES):
+        first, last = int(who[at]), int(who[min(at + SOURCES, len(who)) - 1])
+        own_rows = rows.slice(*_span(own, first, last))
+        named = {"first": users.keys[first].as_py(), "last": users.keys[last].as_py()}
+        server.write(partial(_say_who, version=version, named=named))
+        block = partial(_block, users=users, rows=own_rows, tables=tables, first=first, last=last)
+        server.write(block)
+    return {"User": count, **{t.created.kind.name: t.count for t in tables}}
+
+
+def _say_who(tx: neo4j.ManagedTransaction, version: str, named: Mapping[str, str]) -> None:
+    run(tx, text.NEXT_USERS, named, version=version).consume()
+
+
+def _span(at: np.ndarray, first: int, last: int) -> tuple[int, int]:
+    """(offset, length) of the rows from `first` to `last`."""
+    begin, end = np.searchsorted(at, [first, last + 1])
+    return int(begin), int(end - begin)
+
+
+def _block(
+    tx: neo4j.ManagedTransaction,
+    users: Profiles,
+    rows: pa.Table,
+    tables: list[EdgeChanges],
+    first: int,
+    last: int,
+) -> None:
+    update(tx, users.kind, rows)
+    write_edges(tx, tables, users.keys, first, last)
 
 
 def _profiles(server: Server, label: str, given: pa.Table) -> Profiles:

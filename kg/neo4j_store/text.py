@@ -205,16 +205,6 @@ def delete_all_edges(kind: EdgeKind) -> str:
     return f"MATCH (:{quoted(t.src)})-[e:{quoted(t.type.name)}]->(:{quoted(t.dst)}) DELETE e"
 
 
-# --- releases
-
-BEGIN_RELEASE = "MERGE (r:ProfileRelease {version: $version}) SET r.status = 'writing'"
-FINISH_RELEASE = """
-MATCH (r:ProfileRelease {version: $version}) SET r.status = 'live'
-WITH r MATCH (old:ProfileRelease) WHERE old.status = 'live' AND old <> r
-SET old.status = 'retired'
-"""
-
-
 # --- reading whole tables
 
 

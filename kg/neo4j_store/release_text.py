@@ -1,0 +1,53 @@
+"""Cypher of a publish, in what Cypher 5 and 25 share; columns are parameters, as in `text`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kg.neo4j_store.kinds import EdgeKind, NodeKind
+from kg.neo4j_store.text import quoted
+from kg.schema import NODE_BY_LABEL
+
+LOCK = "KgLock"
+"""Label of the node that whoever publishes holds locked."""
+
+# In a transaction that stays open, and is never committed but for the node itself.
+MAKE_LOCK = f"MERGE (:{LOCK} {{name: 'publish'}})"
+TAKE_LOCK = f"MATCH (l:{LOCK} {{name: 'publish'}}) SET l.name = l.name"
+
+BEGIN_RELEASE = "MERGE (r:ProfileRelease {version: $version}) SET r.status = 'writing'"
+NEXT_USERS = """
+MATCH (r:ProfileRelease {version: $version}) SET r.writingFrom = $first, r.writingTo = $last
+"""
+FINISH_RELEASE = """
+MATCH (r:ProfileRelease {version: $version})
+SET r.status = 'live', r.writingFrom = null, r.writingTo = null
+WITH r MATCH (old:ProfileRelease) WHERE old.status IN ['live', 'writing'] AND old <> r
+SET old.status = 'retired', old.writingFrom = null, old.writingTo = null
+"""
+
+
+def nodes_at(kind: NodeKind, columns: Sequence[str]) -> str:
+    """Columns of the nodes $keys that are there; one record of lists."""
+    lists = ", ".join(f"[n IN ns | n.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
+    return (
+        f"UNWIND $keys AS key {_seek('n', kind.name, 'key')} WITH collect(n) AS ns RETURN {lists}"
+    )
+
+
+def delete_pairs(kind: EdgeKind) -> str:
+    """The edges of this table from $src[k] to $dst[k]."""
+    t = kind.table
+    return (
+        f"UNWIND range(0, size($src) - 1) AS k {_seek('a', t.src, '$src[k]')} "
+        f"{_seek('b', t.dst, '$dst[k]')} "
+        f"MATCH (a)-[e:{quoted(t.type.name)}]->(b) DELETE e"
+    )
+
+
+def _seek(name: str, label: str, value: str) -> str:
+    key = quoted(NODE_BY_LABEL[label].key)
+    return (
+        f"MATCH ({name}:{quoted(label)} {{{key}: {value}}}) "
+        f"USING INDEX SEEK {name}:{quoted(label)}({key})"
+    )
