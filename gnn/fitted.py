@@ -111,7 +111,8 @@ def fit_profiles(
     windows = windows_of(events(graph), split)
     looks = [model.scorer(graph, text, w.seen) for w in (windows.validation, windows.test)]
     clusters = _clusters(graph, windows.validation, looks[0].encoded, seed)
-    categories = categories_of(with_clusters(graph, clusters) if clusters else graph, sensitive)
+    placed = with_clusters(graph, clusters) if clusters else graph
+    categories = categories_of(placed, sensitive)
     half_life = HALF_LIFE_HORIZONS * (windows.horizon_days or HORIZON_DAYS)
     pasts = [
         past_of(graph, window, look.encoded, categories, half_life_days=half_life)
@@ -121,11 +122,11 @@ def fit_profiles(
     metrics: dict[str, Any] = {"unavailable": {}, "horizon_days": windows.horizon_days}
     interest = _interests(graph, windows, pasts, categories, metrics, seed)
     if interest is not None:
-        metrics["next_category"] = _next(graph, windows, pasts[1], categories, interest, seed)
+        metrics["next_category"] = _next(placed, windows, pasts[1], categories, interest, seed)
     tell("calibration", 2, 4)
     repeats = repeat_share(windows.validation.before, windows.validation.after) >= REPEATS
     item = _items(graph, windows, looks, pasts, categories, half_life, repeats, metrics, seed)
-    segments = _segments(graph, windows, pasts[1], categories, metrics, seed)
+    segments = _segments(placed, windows, pasts[1], categories, metrics, seed)
     tell("calibration", 3, 4)
     churn = _churn(graph, windows, metrics)
     waiting, value = _later(graph, split, now, metrics)

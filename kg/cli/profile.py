@@ -48,7 +48,7 @@ def show_person(found: Person) -> None:
         print_line("source: " + "; ".join(f"{visible(n)} {cell(v)}" for n, v in source.items()))
     if found.profile is not None:
         print_line()
-        print_table(["profile", "value", "what it is"], _explained(found.profile))
+        print_table(["", "profile", "value", "what it is"], _explained(found.profile))
     if found.activity:
         print_line()
         print_table(
@@ -80,21 +80,23 @@ def _since(found: Person) -> str:
 
 
 def _explained(profile: dict[str, Any]) -> list[list[str]]:
-    """Value and declared meaning of what the profile has; what the freshness line says is left to
-    it."""
+    """Group, name, value and declared meaning of what the profile has; a group is named once."""
     from kg.person import STANDS_ON
-    from kg.profile import USER_PROFILE
+    from kg.profile import GROUPS, USER_PROFILE
 
     rows = []
-    for declared in USER_PROFILE:
-        value = profile.get(declared.name)
-        if value is None or declared.name in ("modelVersion", "profileAsOf"):
-            continue
-        if declared.name == "coldStart":
-            rows.append(["stands on", STANDS_ON.get(value, cell(value)), ""])
-        else:
-            days = " days" if declared.unit == "days" else ""
-            rows.append([declared.name, cell(value) + days, declared.meaning])
+    for group in GROUPS:
+        title = group
+        for declared in USER_PROFILE:
+            value = profile.get(declared.name)
+            if value is None or declared.group != group:
+                continue
+            if declared.name == "coldStart":
+                rows.append([title, "", STANDS_ON.get(value, cell(value)), ""])
+            else:
+                unit = f" {declared.unit}" if declared.unit in ("days", "UTC") else ""
+                rows.append([title, declared.name, cell(value) + unit, declared.meaning])
+            title = ""
     return rows
 
 
