@@ -199,7 +199,7 @@ def fit_fusion(
     return best
 
 
-def better(a: Tensor, b: Tensor) -> bool:
-    """Whether figures of the same users [N] are better by more than SURE standard errors."""
+def better(a: Tensor, b: Tensor, sure: float = SURE) -> bool:
+    """Whether figures of the same users [N] are better by more than `sure` standard errors."""
     d = (a - b).double()
-    return len(d) > 1 and float(d.mean()) > SURE * float(d.std()) / len(d) ** 0.5
+    return len(d) > 1 and float(d.mean()) > sure * float(d.std()) / len(d) ** 0.5

@@ -19,6 +19,8 @@ from gnn.split import Part, Split
 
 HALF_LIVES = (365.0, 90.0, 30.0)
 """Days after which an event counts half for what is popular now; tried on validation."""
+SURE = 3.0
+"""Standard errors by which a half-life must win: it holds for every user and for years."""
 JUDGED = 10_000
 """Most users of the test that are ranked."""
 
@@ -57,8 +59,9 @@ class Trial:
 
 
 def choose_half_life(trial: Trial, on: Task) -> float | None:
-    """Of popularity, in days; None where all events should count alike. A shorter one is chosen
-    only where it is better by more than the standard error."""
+    """Of popularity, in days; None where all events should count alike. From the longest on, a
+    shorter one replaces what was chosen only where it wins by SURE standard errors: one that
+    barely wins one period loses the next on sets where tastes do not change that fast."""
     if trial.now is None:
         return None
     tried = (None, *HALF_LIVES)
@@ -67,8 +70,11 @@ def choose_half_life(trial: Trial, on: Task) -> float | None:
     worth = [
         torch.from_numpy(m.figures["recall@20"] + m.figures["ndcg@20"]) for m in measured.values()
     ]
-    top = int(torch.stack([w.mean() for w in worth]).argmax())
-    return tried[top] if better(worth[top], worth[0]) else None
+    chosen = 0
+    for shorter in range(1, len(tried)):
+        if better(worth[shorter], worth[chosen], SURE):
+            chosen = shorter
+    return tried[chosen]
 
 
 def _for_all(ranked: dict[str, Tensor], users: Ints) -> dict[str, Tensor]:
