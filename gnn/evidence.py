@@ -119,10 +119,14 @@ class Sources:
     citable: Bools
     """[S] not about a private item"""
 
+    def kind_of(self, ids: Ints) -> Ints:
+        """Row of `kinds` of each source."""
+        starts = np.array([start for start, _, _ in self.kinds], np.int64)
+        return np.searchsorted(starts, ids, side="right") - 1
+
     def names(self, ids: Ints) -> pa.Array:
         """`kind:id` of each source."""
-        starts = np.array([start for start, _, _ in self.kinds], np.int64)
-        kind = np.searchsorted(starts, ids, side="right") - 1
+        kind = self.kind_of(ids)
         order = np.argsort(kind, kind="stable")
         sorted_names = pa.concat_arrays(
             [pa.array([], pa.string())]

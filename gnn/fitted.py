@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnn.attributes import activity_of, value_tier
+from gnn.bands import by_band, reliability
 from gnn.bg_nbd import BgNbd
 from gnn.calibration import Calibration
 from gnn.categories import Categories, categories_of
@@ -160,7 +161,11 @@ def _interests(
     rows = _rows(graph, windows, pasts, rng)
     came = [came_true(w.after, categories) for w in (windows.validation, windows.test)]
     fitted = fit_interests(pasts[0], came[0], rows[0], categories, rng)
-    metrics["interests"] = judge_interests(pasts[1], came[1], rows[1], categories, fitted, rng)
+    judged = judge_interests(pasts[1], came[1], rows[1], categories, fitted, rng)
+    metrics["interests"] = [] if judged is None else judged.rows()
+    if judged is not None and "profile" in fitted:
+        metrics["interests_by_band"] = by_band(judged.pairs, "profile")
+        metrics["reliability"] = reliability(judged.pairs, "profile")
     if "profile" not in fitted:
         metrics["unavailable"]["INTERESTED_IN.Category"] = (
             "too few positive events in the validation period to calibrate a chance"

@@ -11,6 +11,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from gnn.bands import Outcomes
 from gnn.calibration import Calibration, auc, fit_calibration, judge
 from gnn.categories import Categories, parents_at_least_children
 from gnn.features import NAMES, Past, counts
@@ -142,6 +143,34 @@ def _chances(x: Floats, calibration: Calibration, categories: Categories) -> Flo
     return parents_at_least_children(np.where(categories.allowed, p, 0), categories)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What MODELS said, and what came true."""
+
+    pairs: Outcomes
+    hits: Mapping[str, Ints]
+    """[A] by model: of the three highest chances of each user for whom something came true, how
+    many did"""
+    targets: Ints
+    """[A] how many there were"""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each model: ECE, Brier, AUC over pairs of user and category (`auc_new`: over
+        those in which the user had no positive event before), and hit@3 and recall@3 over the users
+        for whom something came true."""
+        p = self.pairs
+        return [
+            {
+                "model": model,
+                **judge(score, p.came, p.weight),
+                "auc_new": auc(score[p.new], p.came[p.new], p.weight[p.new]),
+                **_at_3(self.hits[model], self.targets),
+                "users": len(self.targets),
+            }
+            for model, score in p.score.items()
+        ]
+
+
 def judge_interests(
     past: Past,
     came: sp.csr_array,
@@ -149,38 +178,34 @@ def judge_interests(
     categories: Categories,
     fitted: Mapping[str, Calibration],
     rng: np.random.Generator,
-) -> list[dict[str, Any]]:
-    """A row for each of MODELS: ECE, Brier, AUC over pairs of user and category (`auc_new`: over
-    those in which the user had no positive event before), and hit@3 and recall@3 over the users
-    for whom something came true."""
+) -> Judged | None:
+    """None without users or without a calibration."""
     pairs: dict[str, list[Floats]] = {model: [] for model in fitted}
     hits: dict[str, list[Ints]] = {model: [] for model in fitted}
-    outcomes: list[tuple[Bools, Floats, Bools, Ints]] = []
-    for block in past.blocks(rows):
+    outcomes: list[tuple[Bools, Floats, Bools, Floats, Floats, Ints]] = []
+    for block in past.blocks(rows) if fitted else ():
         x, y = past.block(block), came[block].toarray() & categories.allowed
         keep, weight = _sample(y, categories, rng, len(rows))
+        user, category = np.nonzero(keep)
         acted = y.any(axis=1)
         new = past.own[block].toarray() == 0
-        outcomes.append((y[keep], weight, new[keep], y[acted].sum(axis=1)))
+        outcomes.append(
+            (y[keep], weight, new[keep], past.events[block[user]], past.base[category],
+             y[acted].sum(axis=1))
+        )  # fmt: skip
         for model, calibration in fitted.items():
             p = _chances(x, calibration, categories)
             pairs[model].append(p[keep])
             best = _best(p[acted], 3)
             hits[model].append(np.take_along_axis(y[acted], best, axis=1).sum(axis=1))
     if not outcomes:
-        return []
-    y, weight, new, targets = (np.concatenate(parts) for parts in zip(*outcomes, strict=True))
+        return None
+    y, weight, new, events, popularity, targets = (
+        np.concatenate(parts) for parts in zip(*outcomes, strict=True)
+    )
     scores = {model: np.concatenate(parts) for model, parts in pairs.items()}
-    return [
-        {
-            "model": model,
-            **judge(scores[model], y, weight),
-            "auc_new": auc(scores[model][new], y[new], weight[new]),
-            **_at_3(np.concatenate(hits[model]), targets),
-            "users": len(targets),
-        }
-        for model in fitted
-    ]
+    found = Outcomes(y, weight, new, events, popularity, scores)
+    return Judged(found, {m: np.concatenate(h) for m, h in hits.items()}, targets)
 
 
 def _best(scores: Floats, k: int) -> Ints:

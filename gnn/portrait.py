@@ -124,8 +124,16 @@ def stand(
 
 
 def category_interests(look: Look, fitted: Fitted, standing: Standing, rows: Ints) -> pa.Table:
-    """INTERESTED_IN.Category of some users; no rows where no chance could be calibrated. An
-    interest that nothing speaks for is left out."""
+    """INTERESTED_IN.Category of some users; no rows where no chance could be calibrated."""
+    found, evidence = claims_of(look, fitted, standing, rows)
+    return _table(look, found, evidence, look.graph.categories["categoryId"])
+
+
+def claims_of(
+    look: Look, fitted: Fitted, standing: Standing, rows: Ints
+) -> tuple[Interests, Evidence]:
+    """Interests in categories, and what speaks for each. One that nothing speaks for is left
+    out."""
     found, evidence = Interests.none(), Evidence.none()
     if fitted.interest is not None and standing.average is not None:
         found = top_interests(
@@ -134,7 +142,7 @@ def category_interests(look: Look, fitted: Fitted, standing: Standing, rows: Int
         evidence = _of_categories(look, found, fitted.interest)
         keep = found.observed | (evidence.count > 0)
         found, evidence = found.where(keep), evidence.where(keep)
-    return _table(look, found, evidence, look.graph.categories["categoryId"])
+    return found, evidence
 
 
 def _of_categories(look: Look, found: Interests, calibration: Calibration) -> Evidence:

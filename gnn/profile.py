@@ -16,6 +16,7 @@ from gnn.clusters import extend_clusters, with_clusters
 from gnn.columns import attributes
 from gnn.config import TrainConfig
 from gnn.encoded import Encoded
+from gnn.faithful import judge_evidence
 from gnn.fitted import Fitted, Model, Progress, Scorer, final_window, fit_profiles, silent
 from gnn.goods import with_price_places
 from gnn.graph import Events, events
@@ -132,7 +133,7 @@ def profile_graph(
     tell = progress or silent
     tell("profiles", 0, 5)
     window = final_window(events(graph), as_of, fitted.horizon_days)
-    scorer = model.scorer(graph, text, window.seen)
+    scorer, source = model.scorer(graph, text, window.seen), graph
     encoded = scorer.encoded
     clusters = fitted.clusters
     if clusters:
@@ -154,9 +155,9 @@ def profile_graph(
     edges["SIMILAR_TO"] = similar_table(nearest_users(encoded.user), users, version)
     tell("profiles", 4, 5)
     columns, reasons = attributes(look, fitted, standing)
-    figures = {
-        "segments": segments.table,
-    }
+    figures = {"segments": segments.table}
+    rng = np.random.default_rng(seed)
+    figures["faithfulness"] = judge_evidence(model, look, fitted, standing, source, text, rng)
     tell("profiles", 5, 5)
     unavailable = {**fitted.metrics["unavailable"], **reasons}
     derived, member_of = derived_tables(clusters, items) if clusters else (None, None)

@@ -5,6 +5,7 @@
         users.parquet items.parquet     profile properties
         edges/INTERESTED_IN.*.parquet   and SIMILAR_TO
         categories.parquet …            derived categories, where the source has none
+        reliability.svg                 chances said beside what came true
         model/                          checkpoint
         SHA256SUMS                      of all the above
         publications.jsonl              when it was made live, where, with which gates
@@ -20,7 +21,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,9 +103,11 @@ def save(
     card: Card,
     tables: dict[str, pa.Table],
     write_model: Callable[[Path], None],
+    figures: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a candidate. `tables`: users, items, categories, item_category and `edges/<table>`;
-    `write_model` fills the folder it is given. Raises ReleaseError if the version exists."""
+    `write_model` fills the folder it is given; `figures` are texts by file name. Raises
+    ReleaseError if the version exists."""
     target = releases / card.version
     if target.exists():
         raise ReleaseError(f"{target}: this version exists already")
@@ -114,6 +117,8 @@ def save(
         (folder / "model").mkdir()
         for name, table in tables.items():
             pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+        for name, text in (figures or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
         write_model(folder / "model")
         _write_card(folder, card)
         _seal(folder)

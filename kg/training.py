@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from kg.arrays import graph_counts, graph_hash, read_graph, read_sample
 from kg.errors import ConfigError, MissingExtra
+from kg.figures import reliability_svg
 from kg.network import social_profile_of
 from kg.privacy.state import pseudonyms
 from kg.releases import Card, config_hash, save, version_at
@@ -131,8 +132,14 @@ def train_release(
     tables = _tables(candidate, social)
     if drawn is not None:
         tables = _only_of(tables, drawn, social)
-    save(releases, card, tables, lambda folder: save_model(candidate, folder))
+    save(releases, card, tables, lambda folder: save_model(candidate, folder), _figures(card))
     return card
+
+
+def _figures(card: Card) -> dict[str, str]:
+    rows = card.metrics.get("reliability")
+    title = f"Interests of release {card.version}"
+    return {"reliability.svg": reliability_svg(rows, title)} if rows else {}
 
 
 def encode_text(

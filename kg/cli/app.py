@@ -11,6 +11,7 @@ from kg.cli.audit import allowed, audit
 from kg.cli.consent import consent
 from kg.cli.demo import demo
 from kg.cli.doctor import doctor
+from kg.cli.evaluate import evaluate
 from kg.cli.export import export
 from kg.cli.export_user import export_user
 from kg.cli.forget import forget
@@ -56,7 +57,7 @@ def options(
 
 
 for command in (
-    load, train, publish, retrain, refresh, rollback,
+    load, train, evaluate, publish, retrain, refresh, rollback,
     query, profile, recommend, export, forget, retain, audit, doctor, demo,
 ):  # fmt: skip
     app.command()(command)

@@ -185,9 +185,11 @@ def _rows(done: Published) -> dict[str, int]:
 
 
 def show_card(card: Card) -> None:
-    """The metric tables of a release."""
+    """The metric tables of a release; `kg evaluate` has more."""
+    from kg.evaluation import DETAILS
+
     for name, rows in card.metrics.items():
-        if isinstance(rows, list) and rows and isinstance(rows[0], dict):
+        if name not in DETAILS and isinstance(rows, list) and rows and isinstance(rows[0], dict):
             columns = list(dict.fromkeys(key for row in rows for key in row))
             print_table(columns, [[row.get(c) for c in columns] for row in rows], title=name)
             print_line()
