@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -243,16 +242,17 @@ def steady_interests(case: Case, limits: Thresholds) -> GateResult:
 
 def steady_segments(case: Case, limits: Thresholds) -> GateResult:
     figure = None
-    if case.live is not None:
-        figure = psi(*(_by_size(t["users"]) for t in (case.live, case.tables)))
+    users = [t["users"] for t in (case.live, case.tables) if t is not None]
+    if len(users) == 2 and all("segment" in u.column_names for u in users):
+        figure = psi(*(_by_size(u) for u in users))
     says = f"PSI of the segments' sizes is {_f(figure)}"
     return _drift("steady_segments", figure, limits.segment_shift, says)
 
 
 def _by_size(users: pa.Table) -> pa.ChunkedArray:
     """Each user's segment as its place by size: names may change, sizes should not."""
-    counted = pl.Series(users["segment"].drop_null().to_pylist(), dtype=pl.String)
-    sizes = counted.value_counts(sort=True)["count"].to_numpy()
+    counted = pc.value_counts(users["segment"].drop_null()).field("counts")
+    sizes = np.sort(counted.to_numpy())[::-1]
     places = np.repeat(np.arange(len(sizes)), sizes).astype(str)
     return pa.chunked_array([pa.array(places, pa.string())])
 

@@ -12,6 +12,7 @@ from kg.evidence import Evidence, in_words, resolve
 from kg.profile import USER_PROFILE
 from kg.queries import internal, packaged
 from kg.query_types import moment
+from kg.steady import steady
 from kg.store import GraphStore
 
 STANDS_ON = {
@@ -84,7 +85,11 @@ class Person(_Shown):
 
 
 def person(store: GraphStore, user_id: str) -> Person:
-    """Raises `NotFound` with ids that look alike."""
+    """All of it as one release says it. Raises `NotFound` with ids that look alike."""
+    return steady(store, user_id, lambda: _person(store, user_id))
+
+
+def _person(store: GraphStore, user_id: str) -> Person:
     properties = user_properties(store, user_id)
     declared = {p.name: properties.pop(p.name, None) for p in USER_PROFILE}
     has_vector = bool(declared.pop("embedding", None))

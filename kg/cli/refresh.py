@@ -42,6 +42,7 @@ def refresh(
     from kg.privacy.state import stored_ids
     from kg.refresh import Refresher
     from kg.training import Training, train_config
+    from kg.unfinished import settle
 
     if all_ and users:
         raise typer.BadParameter("name users or say --all, not both")
@@ -59,6 +60,7 @@ def refresh(
         open_chosen(url, read_only=False) as graph,
         progress() as move,
     ):
+        settle(graph, releases_of(url, releases), now=now)
         ready = Refresher.open(graph, releases_of(url, releases), training)
         if all_:
             done = ready.refresh_all(now=now, progress=move)

@@ -18,7 +18,8 @@ def list_(
     store: Store = None,
     json_: Json = False,
 ) -> None:
-    """The releases there are, oldest first, and which one readers see.
+    """The releases there are, oldest first, and which one readers see. One that stays `writing` was
+    cut off: the next publish, rollback or refresh ends it.
 
     \b
     kg releases list --json
@@ -40,13 +41,13 @@ def list_(
                 "folder": str(folder / version),
             }
         )
-    live = _live(store)
+    live, writing = _live(store), _writing(store)
     for row in rows:
-        row["live"] = row["version"] == live
+        row["live"], row["writing"] = row["version"] == live, row["version"] == writing
     if json_:
         print_json(rows)
     elif rows:
-        types = ["", "time", "", "", "time", "", "", ""]
+        types = ["", "time", "", "", "time", "", "", "", ""]
         print_table(list(rows[0]), [list(r.values()) for r in rows], types=types)
     else:
         print_line(f"no release in {folder}: kg train makes one")
@@ -98,7 +99,7 @@ def prune(
     store: Store = None,
     json_: Json = False,
 ) -> None:
-    """Remove the folders of old releases; never that of the live one.
+    """Remove the folders of old releases; never that of the live one, or of one being written.
 
     \b
     kg releases prune --keep 5 --yes
@@ -106,7 +107,7 @@ def prune(
     from kg.releases import remove, versions
 
     folder, live = releases_of(store, releases), _live(store)
-    going = [v for v in versions(folder)[:-keep] if v != live]
+    going = [v for v in versions(folder)[:-keep] if v not in (live, _writing(store))]
     if going and not yes:
         typer.confirm(f"remove {len(going)} releases from {folder}?", abort=True, err=True)
     freed = {version: remove(folder, version) for version in going}
@@ -125,5 +126,17 @@ def _live(store: str | None) -> str | None:
     try:
         with open_chosen(store) as graph:
             return live_version(graph)
+    except NotFound:
+        return None
+
+
+def _writing(store: str | None) -> str | None:
+    """A release whose publish is under way, or was cut off."""
+    from kg.errors import NotFound
+    from kg.unfinished import unfinished
+
+    try:
+        with open_chosen(store) as graph:
+            return unfinished(graph)
     except NotFound:
         return None

@@ -40,6 +40,7 @@ _NO_MEMORY = (
 _TIMED_OUT = (
     "Neo.ClientError.Transaction.TransactionTimedOut",
     "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration",
+    "Neo.ClientError.Transaction.LockClientStopped",  # waiting for a lock at the time limit
 )
 _READ_ONLY = (
     "Neo.ClientError.Statement.AccessMode",

@@ -15,26 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from kg.errors import ConfigError, NotFound, StoreError, StoreUnavailable
-from kg.store import GraphStore, open_store
-from tests.store.tables import (
-    COUNTS,
-    SHOP,
-    ReleaseTables,
-    interests,
-    node,
-    release,
-    similar,
-    table,
-    users,
-)
+from kg.store import open_store
+from tests.store.steps import add_many, assert_whole, stepped
+from tests.store.tables import COUNTS, SHOP, node, table
 
 ROOT = Path(__file__).parents[2]
-MANY = [f"u{k}" for k in range(2000)]
 
 
 @pytest.fixture
@@ -75,61 +63,6 @@ def child(code: str, path: Path) -> Iterator[subprocess.Popen[str]]:
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
             pipe.close()
-
-
-EDGES = ("INTERESTED_IN.Category", "INTERESTED_IN.Item", "SIMILAR_TO")
-
-
-def stepped(step: int, every: int = 1) -> ReleaseTables:
-    """Two thousand users, each with a figure, two interests and a neighbour that say in which step
-    they last changed. In each step one user of `every` does."""
-    said = steps(step, every)
-    version = f"v{step}"
-    ends = {"INTERESTED_IN.Category": "desk", "INTERESTED_IN.Item": "pen", "SIMILAR_TO": "ada"}
-    rows = {
-        n: [(u, end, float(s)) for u, s in zip(MANY, said, strict=True)] for n, end in ends.items()
-    }
-    profiles = users(MANY, version)
-    at = profiles.schema.get_field_index("frequency")
-    return release(
-        version,
-        users=profiles.set_column(at, "frequency", pa.array(said, pa.int64())),
-        edges={
-            "INTERESTED_IN.Category": interests("Category", rows[EDGES[0]], version),
-            "INTERESTED_IN.Item": interests("Item", rows[EDGES[1]], version),
-            "SIMILAR_TO": similar(rows[EDGES[2]], version),
-        },
-    )
-
-
-def steps(step: int, every: int) -> list[int]:
-    return [step - (step - k) % every for k in range(len(MANY))]
-
-
-def add_many(path: Path, every: int = 1) -> None:
-    with open_store(url(path)) as store:
-        store.upsert("User", table("User", userId=MANY))
-        store.write_release(stepped(0, every))
-
-
-def assert_whole(store: GraphStore, every: int = 1) -> int:
-    """One look finds the profiles and edges of one step, all of them, under the versions that last
-    changed them. Returns the step."""
-    names = ["score", "modelVersion"]
-    seen = store.export({"User": ["frequency", "modelVersion"]}, dict.fromkeys(EDGES, names))
-    people = seen.nodes["User"].filter(pc.starts_with(seen.nodes["User"]["userId"], "u"))
-    found = {"User": (people["userId"], people["frequency"], people["modelVersion"])}
-    for name in EDGES:
-        who = seen.nodes["User"]["userId"].take(seen.edges[name]["src"])
-        found[name] = (who, *(seen.edges[name][c] for c in names))
-    step = pc.max(people["frequency"]).as_py()
-    expected = sorted(zip(MANY, steps(step, every), strict=True))
-    for name, columns in found.items():
-        rows = sorted(zip(*(c.to_pylist() for c in columns), strict=True))
-        assert rows == [(u, s, f"v{max(s, 0)}") for u, s in expected], name
-    live = store.query("MATCH (r:ProfileRelease) WHERE r.status = 'live' RETURN r.version").rows
-    assert len(live) == 1
-    return int(step)
 
 
 EVERY = pytest.mark.parametrize("every", [1, 10], ids=["all change", "a tenth changes"])
@@ -222,7 +155,7 @@ def test_a_reader_sees_what_another_process_has_published(path: Path, every: int
     """A handle that was open all along reads the new pages, not what they have become.
 
     (The engine by itself answers with wrong rows here.)"""
-    add_many(path, every)
+    add_many(url(path), every)
     publish = f"[store.write_release(stepped(k, {every})) for k in (1, 2, 3)]; store.close()"
     with open_store(url(path), read_only=True) as reader:
         with child(publish, path) as other:
@@ -233,7 +166,7 @@ def test_a_reader_sees_what_another_process_has_published(path: Path, every: int
 @EVERY
 def test_readers_see_the_old_release_or_the_new_one(path: Path, every: int) -> None:
     """While another process publishes without a pause."""
-    add_many(path, every)
+    add_many(url(path), every)
     publish = f"[store.write_release(stepped(k, {every})) for k in range(1, 6)]; store.close()"
     with open_store(url(path), read_only=True) as reader, child(publish, path) as other:
         seen = set()
@@ -246,7 +179,7 @@ def test_readers_see_the_old_release_or_the_new_one(path: Path, every: int) -> N
 @EVERY
 def test_threads_see_the_old_release_or_the_new_one(path: Path, every: int) -> None:
     """While this process publishes, and rolls back, opening and closing the store each time."""
-    add_many(path, every)
+    add_many(url(path), every)
     done = threading.Event()
 
     def read() -> int:
@@ -291,7 +224,7 @@ def test_a_load_that_is_killed_leaves_nothing(path: Path) -> None:
 def test_a_publish_that_is_killed_is_whole_or_absent(path: Path, every: int) -> None:
     """A writer that publishes without end is killed at some moment, four times; whoever opens the
     file next, to read or to write, finds one release."""
-    add_many(path, every)
+    add_many(url(path), every)
     moment = random.Random(5)
     step = 0
     for k in range(4):
@@ -315,7 +248,7 @@ def test_a_publish_killed_in_its_commit_is_undone(
     """Killed as soon as the commit is announced: whoever comes next reads the release before.
 
     (The engine by itself replays the new profiles, and edge tables without a row.)"""
-    add_many(path, every)
+    add_many(url(path), every)
     bulk = path.with_name("kg.lbug.bulk")
     with child(f"store.write_release(stepped(1, {every}))", path) as other:
         while not bulk.exists():
@@ -330,7 +263,7 @@ def test_a_publish_killed_in_its_commit_is_undone(
 
 def test_a_small_write_survives_the_undoing_of_a_large_one(path: Path) -> None:
     """What was committed before the publish that was killed is still there."""
-    add_many(path)
+    add_many(url(path))
     code = (
         "store.upsert('User', table('User', userId=['eve'], createdAt=[7]))\n"
         "store.write_release(stepped(1))"
@@ -347,7 +280,7 @@ def test_a_small_write_survives_the_undoing_of_a_large_one(path: Path) -> None:
 
 def test_a_full_disk_undoes_the_write(path: Path) -> None:
     """No room for the file to grow: an error, and the store is as before, in the same process."""
-    add_many(path)
+    add_many(url(path))
     code = (
         "import resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
