@@ -20,6 +20,7 @@ from kg.cli.output import note, print_json, print_line, print_table, progress
 from kg.errors import ConfigError
 
 if TYPE_CHECKING:
+    from kg.offline import Offline
     from loaders.interface import LoadReport, Progress, Staged
 
 
@@ -118,15 +119,16 @@ def load(
             protection=protected,
             progress=move,
         )
-        loaded = (
-            _write(staged, offline, now, neo4j_home, move)
-            if offline is not None
-            else _ingest(staged, store_url(store), move)
-        )
+        if offline is not None:
+            files = _write(staged, offline, now, move)
+        else:
+            loaded = _ingest(staged, store_url(store), move)
         report = _keep_rejects(staged.report, rejects)
         act.rows = report.tables
         act.files += [offline] if offline is not None else []
         act.files += [rejects] if report.rejects is not None else []
+    if offline is not None:
+        loaded = _import(files, neo4j_home)
     if json_:
         print_json({**report.model_dump(), **loaded.as_json})
     else:
@@ -158,20 +160,24 @@ def _ingest(staged: Staged, url: str, move: Progress) -> _Loaded:
     )
 
 
-def _write(staged: Staged, folder: Path, now: int, home: Path | None, move: Progress) -> _Loaded:
+def _write(staged: Staged, folder: Path, now: int, move: Progress) -> Offline:
     from kg.config import Neo4jSettings
     from kg.offline import importer
 
     database = Neo4jSettings().database or "neo4j"
-    tool = importer()
-    done = tool.write_offline(staged, folder, now=now, database=database, progress=move)
+    return importer().write_offline(staged, folder, now=now, database=database, progress=move)
+
+
+def _import(done: Offline, home: Path | None) -> _Loaded:
+    from kg.offline import importer
+
     import_, schema = shlex.join(done.command), shlex.join(done.schema_command)
     steps = [
         f"with the server stopped: {import_}",
         f"with the server started: {schema}",
     ]
     if home is not None:
-        tool.run_import(done, home)
+        importer().run_import(done, home)
         steps = [f"imported into {home}", *steps[1:]]
     return _Loaded(
         [f"in {done.folder}", "rows"],

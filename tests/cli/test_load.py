@@ -149,3 +149,14 @@ def test_an_offline_load_keeps_off_a_folder_in_use(
     (tmp_path / "out" / "mine").touch()
     assert main(["load", "amazon", reviews, "--offline", "out"]) == 1
     assert "not an empty folder" in capsys.readouterr().err
+
+
+def test_a_failed_import_keeps_the_files_and_the_rejects(
+    reviews: str, tmp_path: Path, capsys: Output
+) -> None:
+    """What was read is not lost; the command says what to run."""
+    argv = ["load", "amazon", reviews, "--offline", "out", "--neo4j-home", str(tmp_path)]
+    assert main(argv) == 1
+    assert "neo4j-admin" in capsys.readouterr().err
+    assert (tmp_path / "out" / "import.args").is_file()
+    assert "off the scale" in (tmp_path / "rejects.jsonl").read_text()
