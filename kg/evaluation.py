@@ -67,12 +67,27 @@ class _Said(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
+class Verdict(_Said):
+    """The profile beside the best plain method."""
+
+    measure: str
+    ours: float
+    plain: float
+    beside: str
+    """Which plain method"""
+    wins: bool
+
+    def in_words(self) -> str:
+        sides = f"{self.measure} {self.ours:.4g} beside {self.plain:.4g} ({self.beside})"
+        return ("the profile wins: " if self.wins else "the plain method wins: ") + sides
+
+
 class Section(_Said):
     name: str
     title: str
     reads: str
-    verdict: str | None
-    """Who won, by the figure that decides; None where nothing plain stands beside."""
+    verdict: Verdict | None
+    """By the figure that decides; None where nothing plain stands beside."""
     rows: list[dict[str, Any]]
 
 
@@ -109,7 +124,7 @@ def evaluation(card: Card) -> Evaluation:
     )
 
 
-def _verdict(judgement: _Judgement, rows: list[dict[str, Any]]) -> str | None:
+def _verdict(judgement: _Judgement, rows: list[dict[str, Any]]) -> Verdict | None:
     """Among the rows of all users, where there are others."""
     rows = [r for r in rows if r.get("users") in (None, "all") or not isinstance(r["users"], str)]
     figures = {
@@ -123,5 +138,4 @@ def _verdict(judgement: _Judgement, rows: list[dict[str, Any]]) -> str | None:
     best = (max if judgement.higher else min)(figures, key=lambda name: figures[name])
     plain = figures[best]
     won = ours > plain if judgement.higher else ours < plain
-    sides = f"{judgement.measure} {ours:.4g} beside {plain:.4g} ({best})"
-    return f"{judgement.ours} wins: {sides}" if won else f"the plain method wins: {sides}"
+    return Verdict(measure=judgement.measure, ours=ours, plain=plain, beside=best, wins=won)

@@ -31,12 +31,13 @@ def card(**metrics: Any) -> Card:
 
 
 def verdict(**metrics: Any) -> str | None:
-    return evaluation(card(**metrics)).sections[0].verdict
+    found = evaluation(card(**metrics)).sections[0].verdict
+    return None if found is None else found.in_words()
 
 
 def test_the_best_plain_method_stands_beside() -> None:
     """Not the first one."""
-    assert verdict(churn=CHURN) == "profile wins: brier 0.17 beside 0.18 (RFM)"
+    assert verdict(churn=CHURN) == "the profile wins: brier 0.17 beside 0.18 (RFM)"
 
 
 def test_where_the_plain_method_wins_it_says_so() -> None:
@@ -53,7 +54,7 @@ def test_rankings_are_judged_over_all_users() -> None:
         {"model": "popularity", "users": "all", "ndcg@20": 0.1},
         {"model": "popularity", "users": "1-4 events", "ndcg@20": 0.9},
     ]
-    assert verdict(quality=rows) == "fused wins: ndcg@20 0.3 beside 0.1 (popularity)"
+    assert verdict(quality=rows) == "the profile wins: ndcg@20 0.3 beside 0.1 (popularity)"
 
 
 def test_without_a_plain_method_nobody_wins() -> None:
@@ -79,7 +80,7 @@ def test_the_command(releases: Path, capsys: pytest.CaptureFixture[str]) -> None
     """Tables with their verdict, and what is not given."""
     assert main(["evaluate", "--releases", str(releases)]) == 0
     out = capsys.readouterr().out
-    assert "→ profile wins: brier 0.17 beside 0.18 (RFM)" in out
+    assert "→ the profile wins: brier 0.17 beside 0.18 (RFM)" in out
     assert "no purchase has a price" in out
 
 
@@ -89,6 +90,7 @@ def test_the_command_for_machines(releases: Path, capsys: pytest.CaptureFixture[
     said = json.loads(capsys.readouterr().out)
     assert said["horizonDays"] == 30
     assert said["sections"][0]["rows"] == CHURN
+    assert said["sections"][0]["verdict"]["beside"] == "RFM"
 
 
 def test_an_unknown_version_is_named(releases: Path, capsys: pytest.CaptureFixture[str]) -> None:

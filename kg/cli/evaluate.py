@@ -52,7 +52,7 @@ def show_evaluation(found: Evaluation) -> None:
         rows = [[row.get(c) for c in columns] for row in section.rows]
         print_table(columns, rows, title=f"{section.title}: {section.reads}")
         if section.verdict is not None:
-            print_line(f"→ {visible(section.verdict)}")
+            print_line(f"→ {visible(section.verdict.in_words())}")
     if found.tone is not None:
         print_line()
         print_line("Sentiment: " + ", ".join(f"{k} {cell(v)}" for k, v in found.tone.items()))

@@ -181,7 +181,8 @@ def test_sensitive_categories_leave_no_trace():
     assert "c0" not in found.edges["INTERESTED_IN.Category"]["dst"].to_pylist()
     offered = set(found.edges["INTERESTED_IN.Item"]["dst"].to_pylist())
     assert not {f"i{k}" for k in range(8)} & offered
-    assert not any("name0" in s for s in found.users["segment"].to_pylist() if s)
+    for column in ("segment", "nextCategory"):
+        assert not any("name0" in s for s in found.users[column].to_pylist() if s)
     assert not private & cited
 
 
