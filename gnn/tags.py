@@ -30,7 +30,7 @@ SUPPORT = 2
 """Choices of the user in which a word must be."""
 USERS = 3
 """Users by whose choices a word must be known: one that fewer use may be a name."""
-COMMON = 0.4
+COMMON = 0.25
 """Words in more than this share of all choices tell nobody apart."""
 MOST_WORDS = 30_000
 CONTRACTED = {
@@ -177,15 +177,16 @@ def _against(graph: GraphTables, seen: Events) -> Bools:
 
 
 def tags(found: Choices, which: Bools, lexicon: Lexicon, n_users: int) -> Texts:
-    """[U] the TOP words that tell the user's choices `which` [P] apart, the strongest first; None
-    where none is in SUPPORT of them."""
+    """[U] the TOP words that tell the user's choices `which` [P] apart, the strongest first: in
+    SUPPORT of them or more, and in a larger share than is usual. None where there is none."""
     mine, number = _per_user(found, which, n_users)
     cells = mine.tocoo()
     user, word = (np.asarray(c, np.int64) for c in cells.coords)
-    keep = cells.data >= SUPPORT
-    user, word = user[keep], word[keep]
-    strength = cells.data[keep] / number[user] * lexicon.weight[word]
-    return leading(user, word, strength, lexicon.words, n_users, TOP)
+    share = cells.data / number[user]
+    others = 1 / np.expm1(lexicon.weight[word].astype(np.float64))
+    keep = (cells.data >= SUPPORT) & (share > others)
+    user, word, share = user[keep], word[keep], share[keep]
+    return leading(user, word, share * lexicon.weight[word], lexicon.words, n_users, TOP)
 
 
 def _per_user(found: Choices, which: Bools, n_users: int) -> tuple[sp.csr_array, Ints]:

@@ -6,10 +6,19 @@ from gnn.graph import events
 from gnn.tags import choices, fit_lexicon, tags, words_of
 from tests.gnn.planted import acts, tables
 
-TITLES = ["Steel guitar strings", "Guitar tuner", "Drum sticks", "Drums kit", "Guitar", "Piano"]
+TITLES = [
+    "Steel guitar strings",
+    "Guitar tuner",
+    "Drum sticks",
+    "Drums kit",
+    "Guitar",
+    "Piano",
+    "Harp",
+    "Flute",
+]
 # five users; three take guitars, three drums; user 4 buys a guitar twice and sends two back
 ROWS = [(0, 0), (0, 1), (1, 1), (1, 4), (2, 2), (2, 3), (3, 2), (3, 3), (4, 2), (4, 3), (2, 4)]
-ROWS += [(0, 5), (1, 5), (2, 5), (3, 5), (4, 5)]
+ROWS += [(user, item) for user in range(5) for item in (5, 6, 7)]
 
 
 def shop(texts=None, bad=()):
@@ -24,7 +33,7 @@ def shop(texts=None, bad=()):
     if bad:
         who, what = zip(*bad, strict=True)
         behaviour["RETURNED"] = acts(who, what, range(50, 50 + len(who)))
-    return tables(5, 6, behaviour, titles=TITLES)
+    return tables(5, 8, behaviour, titles=TITLES)
 
 
 def said(graph):
@@ -40,7 +49,7 @@ def said(graph):
 
 def test_the_words_of_what_a_user_takes():
     """Guitars for users 0 and 1, drums for the others: words of two choices or more; "drum" and
-    "drums" are one word, "steel" is known by one user's choices, "piano" by all."""
+    "drums" are one word, "steel" is known by one user's choices, and nobody has two pianos."""
     good, _, words = said(shop())
     assert good == ["guitar", "guitar", "drum", "drum", "drum"]
     assert "steel" not in words
@@ -60,6 +69,19 @@ def test_what_is_sent_back_or_run_down_is_told_apart():
     low = [(3, 2, "", 0.0), (3, 3, "", 0.25), (2, 2, "", 0.5), (2, 3, "", 0.5)]
     _, bad, _ = said(shop(low, bad=[(4, 2), (4, 3)]))
     assert bad == [None, None, None, "drum", "drum"]
+
+
+def test_a_word_that_others_say_more_is_not_said():
+    """Three users call two of five choices nice, a fourth two of twenty: mean share .325."""
+    rows = [(user, item) for user in range(3) for item in range(5)]
+    rows += [(3, item) for item in range(20)]
+    user, item = zip(*rows, strict=True)
+    nice = [f"{'nice' if i < 2 else 'plain'} thing {u}" for u, i in rows]
+    reviews = acts(user, item, range(len(rows)), text=nice, weight=[1.0] * len(rows))
+    graph = tables(4, 20, {"REVIEWED": reviews})
+    lexicon = fit_lexicon(graph, events(graph))
+    found = choices(graph, events(graph), lexicon)
+    assert tags(found, found.good, lexicon, 4).tolist() == ["nice", "nice", "nice", None]
 
 
 def test_languages_without_spaces_have_words_too():
