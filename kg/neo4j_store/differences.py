@@ -1,7 +1,4 @@
-"""What a release says of a block of users or items, beside what is live: the rows that differ.
-
-Vectors are the dear part of a look, 50 µs each; they are read only where all else is the same.
-"""
+"""What a release says of a block of users or items, beside what is live: the rows that differ."""
 
 from __future__ import annotations
 
@@ -25,11 +22,11 @@ from kg.neo4j_store.replace import BySource
 from kg.neo4j_store.rows import pieces
 from kg.neo4j_store.write import create
 from kg.profile import PROFILE_OF
-from kg.schema import DST, SRC, Type
+from kg.schema import DST, SRC
 from kg.store import WriteCount
 
-VECTORS = 2_000
-"""Vectors of one answer."""
+READ = 2_500
+"""Nodes of one answer: with their vectors some 2 MB."""
 
 
 @dataclass(frozen=True)
@@ -59,54 +56,32 @@ class Profiles:
         """Of the nodes from row `start` on those that are others, with the columns to set."""
         key = self.kind.type.key
         wanted = self.block(start, size)
-        vectors = [p.name for p in PROFILE_OF[self.kind.name] if p.type is Type.VECTOR]
-        plain = wanted.drop_columns(vectors)
-        live = read_columns(server, self.kind, plain.column_names, wanted[key])
-        found = changes(live, plain, [key])
-        stamped = keeping_versions(live, plain, found)[VERSION]
-        other = np.zeros(len(wanted), np.bool_)
-        other[found.changed] = True
+        live = read_columns(server, self.kind, wanted.column_names, wanted[key])
+        found = changes(live, wanted, [key])
         self.named.update(found.columns(), {VERSION})
-        for name in vectors:
-            same = np.flatnonzero(~other)
-            if len(same) < len(wanted):
-                self.named.add(name)
-            asked = wanted.select([key, name]).take(pa.array(same))
-            there = read_columns(server, self.kind, [key, name], asked[key], VECTORS)
-            moved = changes(there, asked, [key]).changed
-            if len(moved):
-                self.named.add(name)
-                other[same[moved]] = True
-                moved_rows = np.zeros(len(wanted), np.bool_)
-                moved_rows[same[moved]] = True
-                stamped = pc.if_else(pa.array(moved_rows), wanted[VERSION], stamped)
-        wanted = wanted.set_column(wanted.schema.get_field_index(VERSION), VERSION, stamped)
-        rows = wanted.select([c for c in wanted.column_names if c == key or c in self.named])
-        return rows.filter(pa.array(other)), self._count(start, other)
+        rows = keeping_versions(live, wanted, found).take(pa.array(found.changed))
+        named = [c for c in rows.column_names if c == key or c in self.named]
+        return rows.select(named), self._count(start, found.changed, len(wanted))
 
-    def _count(self, start: int, other: np.ndarray) -> WriteCount:
-        released = self.at[start : start + len(other)] >= 0
-        updated = int((other & released).sum())
+    def _count(self, start: int, changed: np.ndarray, size: int) -> WriteCount:
+        released = self.at[start : start + size] >= 0
+        updated = int(released[changed].sum())
         return WriteCount(
             updated=updated,
             unchanged=int(released.sum()) - updated,
-            deleted=int((other & ~released).sum()),
+            deleted=len(changed) - updated,
         )
 
 
 def read_columns(
-    server: Server,
-    kind: NodeKind,
-    names: Sequence[str],
-    keys: pa.ChunkedArray,
-    at_once: int = 10_000,
+    server: Server, kind: NodeKind, names: Sequence[str], keys: pa.ChunkedArray
 ) -> pa.Table:
     """Rows in the order of the keys; one that has gone meanwhile has nothing in it."""
     types = {n: kind.columns[n] for n in names}
     statement = release_text.nodes_at(kind, names)
     pages = [
         table_of(server.read(partial(_record, statement=statement, part=part)), types)
-        for part in pieces(pa.table({"keys": keys}), at_once)
+        for part in pieces(pa.table({"keys": keys}), READ)
     ]
     found = joined(pages, types)
     at = rows_of(keys, found[kind.type.key])

@@ -28,7 +28,9 @@ SET old.status = 'retired', old.writingFrom = null, old.writingTo = null
 
 
 def nodes_at(kind: NodeKind, columns: Sequence[str]) -> str:
-    """Columns of the nodes $keys that are there; one record of lists."""
+    """Columns of the nodes $keys that are there; one record of lists.
+
+    All properties at once: one by one, each would be looked for in the node's chain of them."""
     lists = ", ".join(f"[n IN ns | n.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
     return (
         f"UNWIND $keys AS key {_seek('n', kind.name, 'key')} WITH collect(n) AS ns RETURN {lists}"
