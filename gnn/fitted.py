@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn.attributes import activity_of, value_tier
 from gnn.bands import by_band, reliability
 from gnn.bg_nbd import BgNbd
 from gnn.calibration import Calibration
@@ -19,23 +18,20 @@ from gnn.churn import fit_churn
 from gnn.clusters import Clusters, derive_clusters, with_clusters
 from gnn.encoded import Encoded
 from gnn.evaluate import REPEATS, repeat_share
-from gnn.facts import facts_of
-from gnn.features import Past, counts, past_of
+from gnn.features import Past, past_of
 from gnn.graph import Events, Seen, events
 from gnn.interests import came_true, drawn_users, fit_interests, judge_interests, known_users
 from gnn.item_interests import MOST_SCORES, came_true_of, fit_items, judge_items, shelf_of
 from gnn.next_category import judge_next
-from gnn.orders import monetary
-from gnn.segment_choice import choose_number, judge_groupings
-from gnn.segments import segments_of
+from gnn.prospects import fit_prospects
+from gnn.segment_choice import fit_number
 from gnn.sentiment import SentimentModel
 from gnn.split import Split
 from gnn.tables import GraphTables, TextVectors
 from gnn.tone import fit_tone
-from gnn.value import ValueModel, fit_value
+from gnn.value import ValueModel
 from gnn.variety import shares_of
-from gnn.waiting import comings, fit_waiting
-from gnn.windows import HORIZON_DAYS, Window, Windows, last_moment, windows_of
+from gnn.windows import HORIZON_DAYS, Window, Windows, windows_of
 
 FEWEST_USERS = 2_000
 """Users that item interests are fitted on, however many items there are."""
@@ -127,10 +123,13 @@ def fit_profiles(
     tell("calibration", 2, 4)
     repeats = repeat_share(windows.validation.before, windows.validation.after) >= REPEATS
     item = _items(graph, windows, looks, pasts, categories, half_life, repeats, metrics, seed)
-    segments = _segments(placed, windows, pasts[1], categories, metrics, seed)
+    segments, judged = fit_number(placed, windows.test, pasts[1], categories, seed)
+    metrics |= judged
     tell("calibration", 3, 4)
     churn = _churn(graph, windows, metrics)
-    waiting, value = _later(graph, split, now, metrics)
+    later = fit_prospects(graph, now=now, timed=split.kind == "temporal")
+    metrics |= later.metrics
+    metrics["unavailable"] |= later.unavailable
     tone, metrics["tone"] = fit_tone(graph, text, split, seed)
     if tone is None:
         metrics["unavailable"]["sentiment"] = metrics.pop("tone")
@@ -140,7 +139,7 @@ def fit_profiles(
     if categories.unknown:
         metrics["unknown_sensitive"] = list(categories.unknown)
     known = Fitted(windows.horizon_days, interest, item, churn, tone, repeats, clusters, metrics)
-    return replace(known, waiting=waiting, value=value, segments=segments)
+    return replace(known, waiting=later.waiting, value=later.value, segments=segments)
 
 
 def _clusters(graph: GraphTables, window: Window, encoded: Encoded, seed: int) -> Clusters | None:
@@ -239,57 +238,6 @@ def _next(
     rows = drawn_users(known_users(past, graph.users, test.at), np.random.default_rng(seed))
     share = shares_of(graph, categories)
     return judge_next(past, test.before, test.after, interest, rows, categories, share)
-
-
-def _segments(
-    graph: GraphTables,
-    windows: Windows,
-    past: Past,
-    categories: Categories,
-    metrics: dict[str, Any],
-    seed: int,
-) -> int:
-    """How many; judged at the test's moment beside groups by value and groups by chance."""
-    test = windows.test
-    number, metrics["segments_tried"] = choose_number(past.user, seed)
-    found = segments_of(past.user, past.share, categories, seed, number=number).of_user
-    activity, share = activity_of(test.before, graph, test.at), shares_of(graph, categories)
-    money = monetary(graph, test.at)
-    groupings = {
-        "random": np.random.default_rng(seed).permutation(found),
-        "value tier (RFM)": value_tier(activity, money),
-        "profile": found,
-    }
-    liked = counts(test.before.where(test.before.positive)) @ share
-    if test.at is None:
-        del groupings["value tier (RFM)"]
-    metrics["segment_quality"] = judge_groupings(groupings, liked, test.after, share)
-    return number
-
-
-def _later(
-    graph: GraphTables, split: Split, now: int | None, metrics: dict[str, Any]
-) -> tuple[BgNbd | None, ValueModel | None]:
-    """When users come again, and what they will spend."""
-    flat = events(graph)
-    last, dated = last_moment(flat), flat.at[flat.dated]
-    untold = dict.fromkeys(("expectedDays", "expectedValue"), "the source has no times")
-    if split.kind != "temporal" or last is None:
-        metrics["unavailable"] |= untold
-        return None, None
-    until, facts = min(last, now or last), facts_of(graph, flat)
-    user, at = comings(flat, graph, orders=facts.orders)
-    waiting, metrics["next_time"] = fit_waiting(user, at, flat.n_users, until)
-    if waiting is None:
-        metrics["unavailable"]["expectedDays"] = "too few users came back"
-    value, metrics["value"] = None, []
-    if facts.prices:
-        value, metrics["value"] = fit_value(graph, int(dated.min()), until)
-    if value is None:
-        metrics["unavailable"]["expectedValue"] = (
-            "too few users bought again" if facts.prices else "no purchase has a price"
-        )
-    return waiting, value
 
 
 def final_window(flat: Events, as_of: int | None, horizon_days: int | None) -> Window:

@@ -10,9 +10,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
+from gnn.attributes import activity_of, value_tier
+from gnn.categories import Categories
 from gnn.clusters import k_centres, nearest_centre
+from gnn.features import Past, counts
 from gnn.graph import Events
-from gnn.segments import Names, centred, mass_of, said
+from gnn.orders import monetary
+from gnn.segments import Names, centred, mass_of, said, segments_of
+from gnn.tables import GraphTables
+from gnn.variety import shares_of
+from gnn.windows import Window
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -87,3 +94,20 @@ def judge_groupings(
         out.append({"grouping": grouping, "groups": int(group.max()) + 1, "users": len(rows),
                     "bits": bits})  # fmt: skip
     return out
+
+
+def fit_number(
+    graph: GraphTables, test: Window, past: Past, categories: Categories, seed: int
+) -> tuple[int, dict[str, Any]]:
+    """How many segments there are, as of the test's moment; and the rows "segments_tried" and
+    "segment_quality", which has groups by value and groups by chance beside them."""
+    number, tried = choose_number(past.user, seed)
+    found = segments_of(past.user, past.share, categories, seed, number=number).of_user
+    groupings = {"random": np.random.default_rng(seed).permutation(found), "profile": found}
+    if test.at is not None:
+        activity = activity_of(test.before, graph, test.at)
+        groupings["value tier (RFM)"] = value_tier(activity, monetary(graph, test.at))
+    share = shares_of(graph, categories)
+    liked = counts(test.before.where(test.before.positive)) @ share
+    quality = judge_groupings(groupings, liked, test.after, share)
+    return number, {"segments_tried": tried, "segment_quality": quality}
