@@ -137,9 +137,11 @@ def choices(graph: GraphTables, seen: Events, lexicon: Lexicon) -> Choices:
     place |= {f"{word}s": n for word, n in place.items() if f"{word}s" not in place}
     wide = np.int64(max(1, seen.n_items))
     pairs, row = np.unique(seen.pair, return_inverse=True)
-    shape = (len(pairs), graph.items.num_rows)
-    item = sp.csr_array((np.ones(len(pairs)), (np.arange(len(pairs)), pairs % wide)), shape)
-    words = item @ _has(_titles(graph), place, len(lexicon.words))
+    items, of_item = np.unique(pairs % wide, return_inverse=True)  # few, where users are few
+    titles = _titles(graph).take(pa.array(items))
+    shape = (len(pairs), len(items))
+    item = sp.csr_array((np.ones(len(pairs)), (np.arange(len(pairs)), of_item)), shape)
+    words = item @ _has(titles, place, len(lexicon.words))
     texts, written = _reviews(graph, seen)
     if len(texts):
         at = np.searchsorted(pairs, written.pair)
