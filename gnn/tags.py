@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -63,6 +64,23 @@ class Lexicon:
     """[W] in order"""
     weight: Floats
     """[W] log(1 + 1 / mean share of a user's choices that have the word)"""
+
+    def found_in(self, texts: pa.Array) -> sp.csr_array:
+        """[N, W] 1 where a text has a word, or its plural."""
+        model, onto = self._reader
+        return sp.csr_array(model.transform(pc.fill_null(texts, "").to_pylist())) @ onto
+
+    @cached_property
+    def _reader(self) -> tuple[CountVectorizer, sp.csr_array]:
+        """Spellings, and to which word each belongs."""
+        place = {word: n for n, word in enumerate(self.words.to_pylist())}
+        place |= {f"{word}s": n for word, n in place.items() if f"{word}s" not in place}
+        spelled = sorted(place)
+        model = CountVectorizer(analyzer=words_of, vocabulary=spelled, dtype=np.float32)
+        to = np.array([place[word] for word in spelled], np.int64)
+        ones = np.ones(len(to), np.float32)
+        onto = sp.csr_array((ones, (np.arange(len(to)), to)), (len(to), len(self.words)))
+        return model, onto
 
 
 @dataclass(frozen=True)
@@ -133,21 +151,19 @@ def _reviews(graph: GraphTables, seen: Events) -> tuple[pa.Array, Events]:
 def choices(graph: GraphTables, seen: Events, lexicon: Lexicon) -> Choices:
     """A choice is bad where an event of the pair speaks against the item (an opinion of
     UNFAVOURABLE or less, or a return), good where another is positive and none does."""
-    place = {word: n for n, word in enumerate(lexicon.words.to_pylist())}
-    place |= {f"{word}s": n for word, n in place.items() if f"{word}s" not in place}
     wide = np.int64(max(1, seen.n_items))
     pairs, row = np.unique(seen.pair, return_inverse=True)
     items, of_item = np.unique(pairs % wide, return_inverse=True)  # few, where users are few
     titles = _titles(graph).take(pa.array(items))
     shape = (len(pairs), len(items))
     item = sp.csr_array((np.ones(len(pairs)), (np.arange(len(pairs)), of_item)), shape)
-    words = item @ _has(titles, place, len(lexicon.words))
+    words = item @ lexicon.found_in(titles)
     texts, written = _reviews(graph, seen)
     if len(texts):
         at = np.searchsorted(pairs, written.pair)
         shape = (len(pairs), len(texts))
         of = sp.csr_array((np.ones(len(texts)), (at, np.arange(len(texts)))), shape)
-        words = words + of @ _has(texts, place, len(lexicon.words))
+        words = words + of @ lexicon.found_in(texts)
     words = words.tocsr().astype(np.float32)
     words.data[:] = 1
     bad = np.bincount(row, ~seen.positive & _against(graph, seen), len(pairs)) > 0
@@ -157,16 +173,6 @@ def choices(graph: GraphTables, seen: Events, lexicon: Lexicon) -> Choices:
         bad=bad,
         words=words,
     )
-
-
-def _has(texts: pa.Array, place: dict[str, int], n_words: int) -> sp.csr_array:
-    """[N, W] 1 where a text has a word."""
-    model = CountVectorizer(analyzer=words_of, vocabulary=sorted(place), dtype=np.float32)
-    found = model.transform(pc.fill_null(texts, "").to_pylist())
-    to = np.array([place[word] for word in sorted(place)])
-    onto = sp.csr_array((np.ones(len(to), np.float32), (np.arange(len(to)), to)),
-                        (len(to), n_words))  # fmt: skip
-    return sp.csr_array(found) @ onto
 
 
 def _against(graph: GraphTables, seen: Events) -> Bools:
