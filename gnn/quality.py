@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,14 @@ from gnn.baselines import popularity
 from gnn.errors import GraphError
 from gnn.evaluate import REPEATS, Ints, Task, TaskOf, measure, repeat_share, table, task
 from gnn.fusion import Fusion, better
-from gnn.graph import Events
+from gnn.graph import Events, Seen
 from gnn.score import Scorer
 from gnn.split import Part, Split
 
 HALF_LIVES = (365.0, 90.0, 30.0)
 """Days after which an event counts half for what is popular now; tried on validation."""
+EARLIER = (0.75, 0.875)
+"""Shares of training's positives after which the earlier periods begin."""
 SURE = 3.0
 """Standard errors by which a half-life must win: it holds for every user and for years."""
 JUDGED = 10_000
@@ -59,22 +62,39 @@ class Trial:
 
 
 def choose_half_life(trial: Trial, on: Task) -> float | None:
-    """Of popularity, in days; None where all events should count alike. From the longest on, a
-    shorter one replaces what was chosen only where it wins by SURE standard errors: one that
-    barely wins one period loses the next on sets where tastes do not change that fast."""
+    """Of popularity, in days; None where all events should count alike. Judged on validation and
+    on EARLIER periods of training together: what wins in one period alone loses the next. From the
+    longest on, a shorter one replaces what was chosen where it wins by SURE standard errors."""
     if trial.now is None:
         return None
     tried = (None, *HALF_LIVES)
-    ranked = {str(h): torch.from_numpy(popularity(trial.before, trial.now, h)) for h in tried}
-    measured = measure(on, lambda users: _for_all(ranked, users), top_only=True)
-    worth = [
-        torch.from_numpy(m.figures["recall@20"] + m.figures["ndcg@20"]) for m in measured.values()
-    ]
+    tasks = [(trial, on), *_earlier(trial, on)]
+    worth = [torch.cat([_worth(period, task, h) for period, task in tasks]) for h in tried]
     chosen = 0
     for shorter in range(1, len(tried)):
         if better(worth[shorter], worth[chosen], SURE):
             chosen = shorter
     return tried[chosen]
+
+
+def _earlier(trial: Trial, on: Task) -> Iterator[tuple[Trial, Task]]:
+    """Periods before the trial's, each predicted from what came before it; none without a task."""
+    assert trial.now is not None
+    at = np.sort(trial.before.at[trial.before.positive])
+    starts = [int(at[int(share * len(at))]) for share in EARLIER]
+    for start, end in zip(starts, [*starts[1:], trial.now], strict=True):
+        held_out = trial.before.where((trial.before.at >= start) & (trial.before.at < end))
+        period = Trial(trial.before.seen(Seen(start)), start, held_out)
+        task = period.find(on.of, max(len(on), 1), 0)
+        if task is not None:
+            yield period, task
+
+
+def _worth(period: Trial, on: Task, half_life: float | None) -> Tensor:
+    """[N] Recall@20 + NDCG@20 of popularity."""
+    ranked = {"": torch.from_numpy(popularity(period.before, period.now, half_life))}
+    figures = measure(on, lambda users: _for_all(ranked, users), top_only=True)[""].figures
+    return torch.from_numpy(figures["recall@20"] + figures["ndcg@20"])
 
 
 def _for_all(ranked: dict[str, Tensor], users: Ints) -> dict[str, Tensor]:
