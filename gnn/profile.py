@@ -168,7 +168,10 @@ def profile_graph(
         derived,
         member_of,
         metrics={**fitted.metrics, **figures, "unavailable": unavailable},
-        health=vector_figures(encoded),
+        health={
+            **vector_figures(encoded),
+            "repeat_error": repeat_error(encoded, model.scorer(graph, text, window.seen).encoded),
+        },
         graph=graph,
         scorer=scorer,
         standing=standing,
@@ -193,6 +196,14 @@ def vector_figures(encoded: Encoded) -> dict[str, Any]:
     }
 
 
+def repeat_error(once: Encoded, again: Encoded) -> float:
+    """The largest difference between two looks at one graph: nothing may hang on chance."""
+    return max(
+        float(np.abs(a - b).max(initial=0))
+        for a, b in ((once.user, again.user), (once.item, again.item), (once.bias, again.bias))
+    )
+
+
 def quality_figures(metrics: dict[str, Any]) -> dict[str, float | None]:
     """What the health gates ask of the judgements: None for what could not be judged."""
     ndcg = {
@@ -202,6 +213,9 @@ def quality_figures(metrics: dict[str, Any]) -> dict[str, float | None]:
     return {
         "ndcg20_model": ndcg.get("fused"),
         "ndcg20_popularity": ndcg.get("popularity"),
+        "place_seen": metrics.get("places", {}).get("seen"),
+        "place_held_out": metrics.get("places", {}).get("held_out"),
+        "place_error": metrics.get("places", {}).get("error"),
         "ece": chances["profile"]["ece"] if "profile" in chances else None,
         "ece_by_chance": chances["profile"]["ece_by_chance"] if "profile" in chances else None,
     }

@@ -19,6 +19,7 @@ from gnn.fit import Fit, start
 from gnn.fusion import LINEAR, Fusion, fit_fusion, shortlist
 from gnn.graph import Seen, events
 from gnn.inputs import Inputs, Vocabulary, inputs
+from gnn.leak import places
 from gnn.model import Encoder
 from gnn.quality import JUDGED, Trial, choose_half_life, judge
 from gnn.score import Scorer
@@ -190,10 +191,11 @@ def _judged(
     trained = replace(trained, fusion=fusion)
     test = trained._scorer(graph, text, parts.before(Part.TEST), rank)
     trial = Trial.of(events(graph), parts, Part.TEST)
+    judged = trial.task(on.of, JUDGED, trained.seed)
     metrics = {
         **trained.metrics,
-        "quality": judge(test, trial, trial.task(on.of, JUDGED, trained.seed), linear,
-                         trained.half_life),
+        "quality": judge(test, trial, judged, linear, trained.half_life),
+        "places": places(test, trial, judged),
         "fusion": fusion.model_dump(),
         "linear_filter": linear.model_dump(),
         "split": {

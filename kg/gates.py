@@ -37,6 +37,11 @@ class Thresholds(BaseSettings):
     degree_correlation: float = 0.98
     """Mean correlation of a user's item scores with the items' popularity may not exceed this:
     above, there is no taste in them."""
+    leak: float = 0.05
+    """Held-out events may not stand higher in the ranking than those the model looked at, by more
+    than this share of all items: then it knew them."""
+    repeat_error: float = 1e-4
+    """Largest difference of a vector between two looks at one graph."""
     coverage: float = 0.5
     """Share of the users with events who must have an interest."""
     property_shift: float = 1.0
@@ -182,6 +187,33 @@ def _degree_correlation(users: pa.Table, items: pa.Table) -> float | None:
     return float((centred @ shape / scores.std(axis=1) / len(bias)).mean())
 
 
+def no_leak(case: Case, limits: Thresholds) -> GateResult:
+    """What is held out must be harder than what was learned; three standard errors are chance."""
+    health = case.health
+    seen, held_out = health.get("place_seen"), health.get("place_held_out")
+    by_chance = 3 * (health.get("place_error") or 0.0)
+    figure = None if seen is None or held_out is None else held_out - seen - by_chance
+    return GateResult(
+        gate="no_leak",
+        passed=figure is None or figure <= limits.leak,
+        figure=figure,
+        threshold=limits.leak,
+        says=f"held-out events stand above {_f(held_out)} of all items, known ones above "
+        f"{_f(seen)}, {_f(by_chance)} of that by chance",
+    )
+
+
+def repeatable(case: Case, limits: Thresholds) -> GateResult:
+    figure = case.health.get("repeat_error")
+    return GateResult(
+        gate="repeatable",
+        passed=figure is None or figure <= limits.repeat_error,
+        figure=figure,
+        threshold=limits.repeat_error,
+        says=f"two looks at the graph differ by {_f(figure)}",
+    )
+
+
 def covers(case: Case, limits: Thresholds) -> GateResult:
     """Users who did something and about whom nothing is said."""
     users = case.tables["users"]
@@ -264,6 +296,8 @@ GATES: tuple[Gate, ...] = (
     not_below_popularity,
     calibrated,
     personal,
+    no_leak,
+    repeatable,
     covers,
     steady_properties,
     steady_interests,

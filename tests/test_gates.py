@@ -17,6 +17,9 @@ HEALTH = {
     "ndcg20_model": 0.2,
     "ndcg20_popularity": 0.1,
     "ece": 0.01,
+    "place_seen": 0.9,
+    "place_held_out": 0.8,
+    "repeat_error": 0.0,
 }
 
 
@@ -58,6 +61,8 @@ def test_a_score_that_is_no_chance_is_stopped(bad: float) -> None:
         ({"mean_cosine": 0.99}, "not_collapsed"),
         ({"ndcg20_model": 0.05}, "not_below_popularity"),
         ({"ece": 0.3}, "calibrated"),
+        ({"place_seen": 0.8, "place_held_out": 0.95}, "no_leak"),
+        ({"repeat_error": 0.01}, "repeatable"),
     ],
 )
 def test_a_bad_figure_is_stopped(figure: dict[str, float], gate: str) -> None:
@@ -73,6 +78,8 @@ def test_a_figure_the_data_cannot_give_stops_nothing() -> None:
 def test_error_that_chance_explains_stops_nothing() -> None:
     """On little data even right probabilities look off."""
     assert failed(HEALTH | {"ece": 0.1, "ece_by_chance": 0.08}) == []
+    places = {"place_seen": 0.8, "place_held_out": 0.95, "place_error": 0.04}
+    assert failed(HEALTH | places) == []
 
 
 def test_a_gate_says_figure_and_threshold() -> None:
