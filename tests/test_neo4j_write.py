@@ -294,9 +294,11 @@ def profiles(store: Neo4jStore) -> list[tuple[Any, ...]]:
 def second() -> Any:
     """Everybody profiled anew, with an interest each."""
     everybody = ["ada", "ben", "cleo", "dan"]
+    people = users(everybody, "v2")
+    at = people.schema.get_field_index("frequency")
     return a_release(
         "v2",
-        users=users(everybody, "v2"),
+        users=people.set_column(at, "frequency", pa.array([11, 12, 13, 14], pa.int64())),
         edges={
             "INTERESTED_IN.Category": interests(
                 "Category", [(u, "desk", 0.5) for u in everybody], "v2"
@@ -314,7 +316,7 @@ def test_a_publish_that_was_killed_shows_whole_profiles(
     shop.write_release(a_release("v1"))
     for module in (release, replace):
         monkeypatch.setattr(module, "SOURCES", 1)
-    fail_at(monkeypatch, release, "replace_block", call=3)
+    fail_at(monkeypatch, release, "write_edges", call=3)
     with pytest.raises(KeyboardInterrupt):
         shop.write_release(second())
     assert profiles(shop) == [
@@ -334,7 +336,7 @@ def test_a_publish_that_was_killed_is_finished_by_the_next(
     for module in (release, replace):
         monkeypatch.setattr(module, "SOURCES", 1)
     with monkeypatch.context() as killed:
-        fail_at(killed, release, "replace_block", call=3)
+        fail_at(killed, release, "write_edges", call=3)
         with pytest.raises(KeyboardInterrupt):
             shop.write_release(second())
     shop.write_release(second())
