@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kg.profile import USER_PROFILE
-from kg.release_diff import CATEGORIES, NOT_COMPARED, interest_shift, psi, top_jaccard
+from kg.release_diff import BINS, CATEGORIES, NOT_COMPARED, interest_shift, psi, top_jaccard
 from kg.releases import GateResult
 
 
@@ -245,15 +245,27 @@ def _drift(
     )  # fmt: skip
 
 
+def _surely_moved(before: pa.ChunkedArray, after: pa.ChunkedArray) -> float | None:
+    """PSI beyond what chance explains, which is near to chi-squared over the number of users."""
+    moved = psi(before, after)
+    if moved is None:
+        return None
+    values = len(pc.unique(pa.chunked_array([*before.chunks, *after.chunks])))
+    free = max(1, min(BINS, values) - 1)
+    chance = (free + 3 * (2 * free) ** 0.5) * (1 / len(before) + 1 / len(after))
+    return max(0.0, float(moved - chance))
+
+
 def steady_properties(case: Case, limits: Thresholds) -> GateResult:
     """The spread of each property, segments apart."""
     worst, name = None, ""
     if case.live is not None:
         old, new = case.live["users"], case.tables["users"]
+        there = set(new.column_names)
         for p in USER_PROFILE:
             if p.name in (*NOT_COMPARED, "segment") or p.name not in old.column_names:
                 continue
-            moved = psi(old[p.name], new[p.name]) if p.name in new.column_names else None
+            moved = _surely_moved(old[p.name], new[p.name]) if p.name in there else None
             if moved is not None and (worst is None or moved > worst):
                 worst, name = moved, p.name
     return _drift(
@@ -276,7 +288,7 @@ def steady_segments(case: Case, limits: Thresholds) -> GateResult:
     figure = None
     users = [t["users"] for t in (case.live, case.tables) if t is not None]
     if len(users) == 2 and all("segment" in u.column_names for u in users):
-        figure = psi(*(_by_size(u) for u in users))
+        figure = _surely_moved(*(_by_size(u) for u in users))
     says = f"PSI of the segments' sizes is {_f(figure)}"
     return _drift("steady_segments", figure, limits.segment_shift, says)
 

@@ -28,9 +28,10 @@ from loaders.toml_lines import line_of
 DEFAULT = Path(__file__).parent / "default_policy.toml"
 EVENT = "event"
 Action = Literal["drop", "mask", "hash", "keep"]
-_KEYS = {n.key for n in NODE_BY_LABEL.values()} | {"src", "dst", "eventId", "cancels"}
+_LOADED = ("User", "Item", "Category")
+_KEYS = {NODE_BY_LABEL[n].key for n in _LOADED} | {"src", "dst", "eventId", "cancels"}
 _TABLES = (
-    *(n for n in NODE_BY_LABEL if n in ("User", "Item", "Category")),
+    *_LOADED,
     *(n for n, t in EDGE_TABLES.items() if not t.type.written_by_us),
 )
 
