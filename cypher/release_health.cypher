@@ -1,5 +1,6 @@
 // name: release_health()
-// Which releases the profiles come from, how fresh they are, and whether a gate was overridden.
+// Releases: which is live or being written, how many users' profiles each was the last to change,
+// how fresh they are, and whether a gate was overridden.
 // returns: version: string, status: string, users: int, asOf: time, horizonDays: int
 // returns: createdAt: time, publishedAt: time, forced: string, metrics: string
 MATCH (r:ProfileRelease)

@@ -35,8 +35,10 @@ def _p(
 USER_PROFILE: tuple[ProfileProperty, ...] = (
     _p("embedding", V, "taste as a unit vector; similar users are near by cosine", "",
        "heterogeneous GraphSAGE over events, friends and review text", "any event, friend or text"),
-    _p("modelVersion", S, "release that last changed this profile", "", "", ""),
-    _p("profileAsOf", I, "nothing after this moment was used", "epoch s", "", ""),
+    _p("modelVersion", S, "release that last changed this profile; the live release says what is "
+       "live (ProfileRelease)", "", "", ""),
+    _p("profileAsOf", I, "nothing after this moment was used; a later moment is a change of the "
+       "profile, though its figures stay", "epoch s", "", ""),
     _p("recencyDays", D, "time since the last event", "days", "asOf − last event", "times",
        "activity"),
     _p("frequency", I, "distinct days (where there are times) or events of activity", "count",

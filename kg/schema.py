@@ -229,14 +229,15 @@ EDGES: tuple[EdgeType, ...] = (
         _p("evidenceCount", I, "events, friends and reviews that speak for it"),
         _p("topEvidence", Type.STRINGS, "the strongest, as `kind:id`, strongest first"),
         _p("evidenceShare", D, "part of the user's side of the score that topEvidence carries"),
-        _p("asOf", I, "the claim uses nothing after this", "epoch s"),
+        _p("asOf", I, "the claim uses nothing after this; a later moment makes it another claim, "
+           "though its score stays", "epoch s"),
         _p("horizonDays", I, "the claim's reach; null where the source has no times", "days"),
         _p("modelVersion", S, "release that last changed the edge"),
     ), written_by_us=True),
     EdgeType("SIMILAR_TO", (("User", "User"),), "near in taste", (
         _p("score", D, "cosine of the two embeddings"),
         _p("rank", I, "1 is the nearest"),
-        _p("modelVersion", S, "release that wrote it"),
+        _p("modelVersion", S, "release that last changed the edge"),
     ), written_by_us=True),
 )  # fmt: skip
 

@@ -121,7 +121,10 @@ class GraphStore(Protocol):
         `at` < until (and those without a time)."""
 
     def write_release(self, tables: ReleaseTables) -> dict[str, WriteCount]:
-        """Publish: a reader sees the old profile of a user or the new one, never a mix."""
+        """Publish: a reader sees the old profile of a user or the new one, never a mix (beside a
+        publish on a server: read through `kg.steady`). Only what differs from what is live is
+        written, value by value, exactly; a row that stays keeps the `modelVersion` that last
+        changed it. Counts: `unchanged` rows were left alone, `deleted` profiles were cleared."""
 
     def around(self, users: Sequence[str], edges: Mapping[str, Sequence[str]]) -> Snapshot:
         """What a few users' profiles are made of, at a cost that grows with them alone: of the
