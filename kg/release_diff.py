@@ -16,8 +16,8 @@ from kg.profile import USER_PROFILE
 
 BINS = 10
 CUTS = np.arange(1, BINS) / BINS
-FEWEST = 1e-4
-"""Share that an empty bin is taken for: its logarithm must be finite."""
+FEWEST = 0.5
+"""Users that an empty bin is taken to have: its logarithm must be finite."""
 TOP = 10
 NOT_COMPARED = ("embedding", "modelVersion", "profileAsOf", "community", "staleSince")
 """Not spread over users in a way that could be compared: vectors, provenance, arbitrary labels."""
@@ -141,7 +141,8 @@ def psi(before: pa.ChunkedArray, after: pa.ChunkedArray) -> float | None:
         edges = np.unique(np.quantile(known, CUTS)) if len(known) else np.zeros(0)
         bins = [np.where(np.isfinite(v), np.searchsorted(edges, v), BINS) for v in values]
     n = int(max(x.max(initial=0) for x in bins)) + 1
-    share = [np.maximum(np.bincount(x, minlength=n) / max(1, len(x)), FEWEST) for x in bins]
+    counts = [np.maximum(np.bincount(x, minlength=n), FEWEST) for x in bins]
+    share = [c / max(1, len(x)) for c, x in zip(counts, bins, strict=True)]
     return float(((share[1] - share[0]) * np.log(share[1] / share[0])).sum())
 
 

@@ -75,9 +75,10 @@ def test_a_shift_by_a_standard_deviation_is_a_large_one() -> None:
 
 
 def test_words_and_nulls_are_values() -> None:
-    """Half of what had a value has none now: (0.5 − 1) ln 0.5 + (0.5 − 10⁻⁴) ln (0.5 / 10⁻⁴)."""
+    """Half of what had a value has none now: (0.5 − 1) ln 0.5 + (0.5 − 0.125) ln (0.5 / 0.125), an
+    empty bin being half a user."""
     before, after = pa.chunked_array([["x"] * 4]), pa.chunked_array([["x", "x", None, None]])
-    expected = -0.5 * np.log(0.5) + (0.5 - 1e-4) * np.log(0.5 / 1e-4)
+    expected = -0.5 * np.log(0.5) + 0.375 * np.log(4)
     assert psi(before, after) == pytest.approx(expected)
 
 
