@@ -98,11 +98,13 @@ def fit_profiles(
     sensitive: frozenset[str],
     seed: int,
     now: int | None = None,
+    segments_before: int | None = None,
     progress: Progress | None = None,
 ) -> Fitted:
     """`model` must have learned from nothing after the training part of `split`. What is known of
     single users before `now` (epoch s, default: all there is) teaches when they come again and what
-    they spend."""
+    they spend. There are as many segments as the last release had (`segments_before`), unless
+    another number is much better."""
     tell = progress or silent
     tell("calibration", 0, 4)
     windows = windows_of(events(graph), split)
@@ -123,7 +125,7 @@ def fit_profiles(
     tell("calibration", 2, 4)
     repeats = repeat_share(windows.validation.before, windows.validation.after) >= REPEATS
     item = _items(graph, windows, looks, pasts, categories, half_life, repeats, metrics, seed)
-    segments, judged = fit_number(placed, windows.test, pasts[1], categories, seed)
+    segments, judged = fit_number(placed, windows.test, pasts[1], categories, seed, segments_before)
     metrics |= judged
     tell("calibration", 3, 4)
     churn = _churn(graph, windows, metrics)

@@ -54,9 +54,11 @@ def make_candidate(
     split = trained.split
     assert split is not None
     as_of = moment_of(events(graph), now)
+    known = [] if previous is None else pc.unique(previous["segment"].drop_null())
     fitted = fit_profiles(
-        trained, graph, text, split, sensitive=sensitive, seed=seed, now=as_of, progress=progress
-    )
+        trained, graph, text, split, sensitive=sensitive, seed=seed, now=as_of,
+        segments_before=len(known) or None, progress=progress,
+    )  # fmt: skip
     served = trained
     if config.refit:
         until = as_of if split.kind == "temporal" else None

@@ -30,13 +30,18 @@ USERS_A_SEGMENT = 20
 JUDGED_USERS = 2000
 HALF = 4000
 """Users of each of the two samples that stability is measured with."""
+NEAR = 0.7
+"""Part of the best that keeps the number readers know."""
 PRIOR_EVENTS = 50.0
 """A group's category mix is drawn to everyone's by this many events."""
 
 
-def choose_number(user: Floats, seed: int) -> tuple[int, list[dict[str, Any]]]:
+def choose_number(
+    user: Floats, seed: int, before: int | None = None
+) -> tuple[int, list[dict[str, Any]]]:
     """How many segments: of CHOICES the one with the highest silhouette times stability, the fewest
-    where they tie; 1 for few users. And a row for each that was tried.
+    where they tie; as many as `before`, while that comes within NEAR of the highest; 1 for few
+    users. And a row for each that was tried.
 
     `silhouette` (Rousseeuw 1987) is by cosine. `stability` (Ben-Hur, Elisseeff and Guyon 2002): two
     disjoint samples of users are grouped each for itself, and both groupings place a third sample;
@@ -58,8 +63,11 @@ def choose_number(user: Floats, seed: int) -> tuple[int, list[dict[str, Any]]]:
             rows.append({"segments": k, "silhouette": silhouette, "stability": stability})
     if not rows:
         return 1, []
-    best = max(rows, key=lambda r: (r["silhouette"] * max(r["stability"], 0), -r["segments"]))
-    return int(best["segments"]), rows
+    worth = {r["segments"]: r["silhouette"] * max(r["stability"], 0) for r in rows}
+    best = max(worth, key=lambda k: (worth[k], -k))
+    if before is not None and before in worth and worth[before] >= NEAR * worth[best]:
+        return before, rows
+    return best, rows
 
 
 def judge_groupings(
@@ -97,11 +105,17 @@ def judge_groupings(
 
 
 def fit_number(
-    graph: GraphTables, test: Window, past: Past, categories: Categories, seed: int
+    graph: GraphTables,
+    test: Window,
+    past: Past,
+    categories: Categories,
+    seed: int,
+    before: int | None,
 ) -> tuple[int, dict[str, Any]]:
-    """How many segments there are, as of the test's moment; and the rows "segments_tried" and
-    "segment_quality", which has groups by value and groups by chance beside them."""
-    number, tried = choose_number(past.user, seed)
+    """How many segments there are, as of the test's moment (`before`: in the last release); and the
+    rows "segments_tried" and "segment_quality", which has groups by value and groups by chance
+    beside them."""
+    number, tried = choose_number(past.user, seed, before)
     found = segments_of(past.user, past.share, categories, seed, number=number).of_user
     groupings = {"random": np.random.default_rng(seed).permutation(found), "profile": found}
     if test.at is not None:

@@ -38,6 +38,17 @@ def test_the_planted_number_is_chosen():
     assert best["stability"] > 0.95
 
 
+def test_the_number_readers_know_is_kept_while_it_is_near():
+    """Of eight kinds in four pairs, four and eight segments are both clear: what there was, stays;
+    three, which would split pairs, are not kept."""
+    kind = np.arange(800) % 8
+    pair, own = np.eye(12)[kind // 2], np.eye(12)[4 + kind]
+    users = (pair + 0.8 * own + RNG.normal(0, 0.02, (800, 12))).astype(np.float32)
+    assert choose_number(users, 0, before=4)[0] == 4
+    assert choose_number(users, 0, before=8)[0] == 8
+    assert choose_number(users, 0, before=3)[0] != 3
+
+
 def test_users_without_structure_have_no_stable_segments():
     """Points of one cloud are grouped anew with every sample."""
     cloud = RNG.normal(0, 1, (2000, 8)).astype(np.float32)
