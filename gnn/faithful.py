@@ -36,7 +36,7 @@ def judge_evidence(
     text: TextVectors | None,
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    """`fall`: mean share of the score that is lost; `deeper`: share of interests whose score falls
+    """`fall`: share of all these scores that is lost; `deeper`: share of interests whose score falls
     further than under the other removal. The whole model looks again at the graph without the
     edges, so that nothing is taken from the parts the evidence claims."""
     sources, users = look.sources, look.graph.users.num_rows
@@ -63,14 +63,14 @@ def judge_evidence(
             half_life_days=fitted.half_life_days, usual=standing.usual,
         )  # fmt: skip
         after = chances(past, fitted.interest, user, look.categories)
-        falls[name] = 1 - after[np.arange(len(user)), target] / np.maximum(score, 1e-9)
+        falls[name] = score - after[np.arange(len(user)), target]
     other = {"cited": "random", "random": "cited"}
     return [
         {
             "removed": name,
             "interests": len(tried),
             "edges": float(np.mean([len(c) for c in cited])),
-            "fall": float(fall.mean()),
+            "fall": float(fall.sum() / score.sum()),
             "deeper": float((fall > falls[other[name]]).mean()),
         }
         for name, fall in falls.items()
