@@ -37,8 +37,8 @@ def judge_evidence(
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
     """`fall`: share of the sum of these scores that is lost; `deeper`: share of interests whose
-    score falls further than under the other removal. The whole model looks again at the graph without the
-    edges, so that nothing is taken from the parts the evidence claims."""
+    score falls further than under the other removal. The whole model looks again at the graph
+    without the edges, so that nothing is taken from the parts the evidence claims."""
     sources, users = look.sources, look.graph.users.num_rows
     degree = np.diff(sources.indptr)
     able = np.flatnonzero(degree > 0)
