@@ -58,7 +58,7 @@ class Fusion(BaseModel):
         return total
 
 
-PRIOR = Fusion(two_hop=0.2, out=0.25)
+PRIOR = Fusion(two_hop=0.2, out=0.25, own=0.3)
 """What holds until validation says otherwise."""
 OUT = (0.0, 0.25, 0.5)
 NAMES = ("encoder", *(f"two_hop^{out}" for out in OUT), "band", "own")
