@@ -191,7 +191,8 @@ def cells(indptr: Ints, item: Ints, device: torch.device) -> tuple[torch.Tensor,
 
 
 def table(task: Task, measured: Mapping[str, PerUser]) -> list[dict[str, Any]]:
-    """One row a model and band of users ("all" first), JSON-able."""
+    """One row a model and band of users ("all" first), JSON-able. `se` is the standard error, over
+    users, of NDCG@20's difference from popularity's."""
     out: list[dict[str, Any]] = []
     for band, low, high in (("all", 0, 2**62), *BANDS):
         rows = (task.events_before >= low) & (task.events_before <= high)
@@ -201,6 +202,10 @@ def table(task: Task, measured: Mapping[str, PerUser]) -> list[dict[str, Any]]:
             figures = {k: float(v[rows].mean()) for k, v in m.figures.items()}
             if band == "all":
                 figures["coverage@20"] = float(m.reached.mean())
+                if model != "popularity" and "popularity" in measured:
+                    plain = measured["popularity"].figures["ndcg@20"]
+                    ahead = m.figures["ndcg@20"] - plain
+                    figures["se"] = float(ahead.std()) / len(ahead) ** 0.5
             out.append(
                 {"task": task.of, "users": band, "n": int(rows.sum()), "model": model, **figures}
             )

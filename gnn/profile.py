@@ -211,10 +211,14 @@ def quality_figures(metrics: dict[str, Any]) -> dict[str, float | None]:
     ndcg = {
         row["model"]: row["ndcg@20"] for row in metrics.get("quality", []) if row["users"] == "all"
     }
+    error = {
+        row["model"]: row.get("se") for row in metrics.get("quality", []) if row["users"] == "all"
+    }
     chances = {row["model"]: row for row in metrics["interests"]}
     return {
         "ndcg20_model": ndcg.get("fused"),
         "ndcg20_popularity": ndcg.get("popularity"),
+        "ndcg20_error": error.get("fused"),
         "place_seen": metrics.get("places", {}).get("seen"),
         "place_held_out": metrics.get("places", {}).get("held_out"),
         "place_error": metrics.get("places", {}).get("error"),

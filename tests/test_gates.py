@@ -165,3 +165,10 @@ def test_a_threshold_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     """As every setting does."""
     monkeypatch.setenv("KG_GATE_COVERAGE", "0.9")
     assert Thresholds().coverage == 0.9
+
+
+def test_behind_popularity_by_chance_is_not_stopped() -> None:
+    """A tenth behind with an error as large passes; with a small one it is surely behind."""
+    behind = {"ndcg20_model": 0.09, "ndcg20_popularity": 0.1}
+    assert failed(HEALTH | behind | {"ndcg20_error": 0.01}) == []
+    assert failed(HEALTH | behind | {"ndcg20_error": 0.001}) == ["not_below_popularity"]
