@@ -30,8 +30,7 @@ class Thresholds(BaseSettings):
     mean_cosine: float = 0.95
     """Mean cosine of two users may not exceed this: above, all users look alike."""
     below_popularity: float = 1.0
-    """NDCG@20 of the model, two standard errors added, over that of popularity: what is behind by
-    chance alone may pass."""
+    """NDCG@20 of the model over that of popularity."""
     calibration_error: float = 0.05
     """ECE of interest scores on the test period, above what right probabilities would show on as
     little data."""
@@ -131,14 +130,14 @@ def not_collapsed(case: Case, limits: Thresholds) -> GateResult:
 def not_below_popularity(case: Case, limits: Thresholds) -> GateResult:
     health = case.health
     model, base = health.get("ndcg20_model"), health.get("ndcg20_popularity")
-    chance = 2 * (health.get("ndcg20_error") or 0.0)
-    ratio = None if model is None or not base else (model + chance) / base
+    error = health.get("ndcg20_error")
+    ratio = None if model is None or not base else model / base
     return GateResult(
         gate="not_below_popularity",
         passed=ratio is None or ratio >= limits.below_popularity,
         figure=ratio,
         threshold=limits.below_popularity,
-        says=f"NDCG@20 {_f(model)} beside popularity {_f(base)}, give or take {_f(chance)}",
+        says=f"NDCG@20 {_f(model)} beside popularity {_f(base)}, standard error {_f(error)}",
     )
 
 
