@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kg.errors import StoreError
 from kg.schema import Property, Type
 
 S, I, D, V = Type.STRING, Type.INT64, Type.DOUBLE, Type.VECTOR  # noqa: E741
@@ -128,3 +129,12 @@ ITEM_PROFILE: tuple[ProfileProperty, ...] = (
 )  # fmt: skip
 
 PROFILE_OF: dict[str, tuple[ProfileProperty, ...]] = {"User": USER_PROFILE, "Item": ITEM_PROFILE}
+
+EMBEDDING = "embedding"
+
+
+def embedded(label: str) -> str:
+    """The label, where its nodes have an embedding; raises StoreError for others."""
+    if label not in PROFILE_OF:
+        raise StoreError(f"{label!r} has no embedding; {', '.join(PROFILE_OF)} have one")
+    return label

@@ -64,6 +64,17 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Nearest:
+    """Nodes by the cosine of their embedding with a vector, highest first."""
+
+    keys: list[str]
+    cosine: list[float]
+    """Of the whole vectors, float32 accuracy."""
+    exact: bool
+    """False: found through the server's approximate index, which may miss some."""
+
+
+@dataclass(frozen=True)
 class ReleaseTables:
     """What a publish writes, in one step for the reader."""
 
@@ -138,6 +149,13 @@ class GraphStore(Protocol):
         """Some users' profiles anew: the columns given of `kg.profile.USER_PROFILE` (others stay),
         and all edges from these users in the tables given. A reader of a user sees the old or the
         new. Raises CountMismatch for users and ends that are not there."""
+
+    def nearest(
+        self, label: str, vector: Sequence[float], k: int, *, exact: bool = False
+    ) -> Nearest:
+        """The `k` nodes of a label ("User", "Item") whose `embedding` is nearest to `vector`, ties
+        by key. Nodes without one, with one of zeros or of another width are not asked; a vector of
+        zeros is near to nothing. `exact` reads all vectors, even where the store has an index."""
 
     def replace_edges(self, table: str, rows: pa.Table) -> WriteCount:
         """All edges of a table we write, for these; all or nothing."""

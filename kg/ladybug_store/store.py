@@ -17,9 +17,11 @@ from kg.ladybug_store import catalog, export, few, load, query, release
 from kg.ladybug_store.columns import Rows
 from kg.ladybug_store.engine import Engine, Writing, acquire, one_line
 from kg.ladybug_store.engine import release as give_back
+from kg.ladybug_store.nearest import nearest
 from kg.ladybug_store.tables import count
+from kg.profile import embedded
 from kg.schema import NODE_BY_LABEL
-from kg.store import QueryResult, ReleaseTables, Snapshot, WriteCount
+from kg.store import Nearest, QueryResult, ReleaseTables, Snapshot, WriteCount
 
 SCHEME = "ladybug://"
 
@@ -95,6 +97,13 @@ class LadybugStore:
     ) -> dict[str, WriteCount]:
         with self._writing() as writing:
             return few.renew_profiles(writing, users, edges)
+
+    def nearest(
+        self, label: str, vector: Sequence[float], k: int, *, exact: bool = False
+    ) -> Nearest:
+        node = NODE_BY_LABEL[embedded(label)]
+        with self._reading() as connection:
+            return nearest(connection, node, vector, k)  # this file has no index: always exact
 
     def replace_edges(self, table: str, rows: pa.Table) -> WriteCount:
         with self._writing() as writing:

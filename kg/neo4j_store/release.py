@@ -30,6 +30,7 @@ from kg.neo4j_store.kinds import edge_kind, node_kind
 from kg.neo4j_store.lock import publishing
 from kg.neo4j_store.pages import read_nodes
 from kg.neo4j_store.replace import SOURCES, BySource, by_source, distinct
+from kg.neo4j_store.vector_index import VectorIndex, width_of
 from kg.neo4j_store.write import merge, missing_end, update
 from kg.profile import PROFILE_OF
 from kg.schema import DST
@@ -50,6 +51,8 @@ def write_release(server: Server, tables: ReleaseTables) -> dict[str, WriteCount
         items = _profiles(server, "Item", tables.items)
         derived = clusters(server, tables, items.keys)
         edges = list(_edges(tables.edges, users, items, derived))
+        indexes = {p.kind.name: VectorIndex(server, p.kind, width_of(p.rows))
+                   for p in (users, items)}  # fmt: skip
 
         created = server.write(partial(_begin, row=row, version=version))
         written = {"ProfileRelease": _one(created)}
@@ -57,13 +60,17 @@ def write_release(server: Server, tables: ReleaseTables) -> dict[str, WriteCount
         written["User"] = written["Item"] = WriteCount()
         for start in range(0, len(items.keys), COMPARED):
             rows, count = items.different(server, start, COMPARED)
+            indexes["Item"].before(rows, min(COMPARED, len(items.keys) - start))
             server.write(partial(update, kind=items.kind, rows=rows))
             written["Item"] += count
         for start in range(0, len(users.keys), COMPARED):
-            for name, count in _users(server, users, edges, start, version).items():
+            found = _users(server, users, edges, start, version, indexes["User"])
+            for name, count in found.items():
                 written[name] = written.get(name, WriteCount()) + count
         for name, gone in remove_clusters(server, derived).items():
             written[name] = written.get(name, WriteCount()) + gone
+        for index in indexes.values():
+            index.after()
         server.write(lambda tx: run(tx, text.FINISH_RELEASE, version=version).consume())
     return written | {t.kind.name: written.get(t.kind.name, WriteCount()) for t in edges}
 
@@ -75,10 +82,16 @@ def _begin(tx: neo4j.ManagedTransaction, row: pa.Table, version: str) -> int:
 
 
 def _users(
-    server: Server, users: Profiles, edges: list[BySource], start: int, version: str
+    server: Server,
+    users: Profiles,
+    edges: list[BySource],
+    start: int,
+    version: str,
+    index: VectorIndex,
 ) -> Mapping[str, WriteCount]:
     """The differences of COMPARED users, SOURCES of them in a transaction."""
     rows, count = users.different(server, start, COMPARED)
+    index.before(rows, min(COMPARED, len(users.keys) - start))
     tables = [edge_changes(server, table, users.keys, start, COMPARED) for table in edges]
     own = rows_of(rows[users.kind.type.key], users.keys.slice(start, COMPARED)) + start
     who = np.unique(np.concatenate([own, *(t.users for t in tables)]))

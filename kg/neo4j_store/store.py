@@ -18,9 +18,11 @@ from kg.neo4j_store.kinds import edge_kind, kind_of, node_kind
 from kg.neo4j_store.query import query
 from kg.neo4j_store.release import write_release
 from kg.neo4j_store.replace import replace_edges
+from kg.neo4j_store.vector_index import nearest
 from kg.neo4j_store.write import bulk_load, delete_users, upsert
+from kg.profile import embedded
 from kg.schema import EDGE_TABLES, NODE_BY_LABEL
-from kg.store import GraphStore, QueryResult, ReleaseTables, Snapshot, WriteCount
+from kg.store import GraphStore, Nearest, QueryResult, ReleaseTables, Snapshot, WriteCount
 
 
 class Neo4jStore:
@@ -85,6 +87,11 @@ class Neo4jStore:
         self, users: pa.Table, edges: Mapping[str, pa.Table]
     ) -> dict[str, WriteCount]:
         return few.renew_profiles(self._writer(), users, edges)
+
+    def nearest(
+        self, label: str, vector: Sequence[float], k: int, *, exact: bool = False
+    ) -> Nearest:
+        return nearest(self._server(), node_kind(embedded(label), {}), vector, k, exact=exact)
 
     def replace_edges(self, table: str, rows: pa.Table) -> WriteCount:
         return replace_edges(self._writer(), edge_kind(table, {}), rows)

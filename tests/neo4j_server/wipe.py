@@ -19,7 +19,8 @@ def is_empty(url: str) -> bool:
 
 
 def wipe(url: str, *, schema: bool = False) -> None:
-    """Removes all data; with `schema` the constraints and indexes too."""
+    """Removes all data and the vector indexes that publishes made; with `schema` the constraints
+    and all other indexes too."""
     with _session(url) as session:
         # edges first: 5,000 nodes may have more of them than one transaction holds
         for what in ("()-[x]->()", "(x)"):
@@ -29,9 +30,9 @@ def wipe(url: str, *, schema: bool = False) -> None:
         if schema:
             for name in session.run("SHOW CONSTRAINTS YIELD name").value():
                 session.run(f"DROP CONSTRAINT `{name}` IF EXISTS").consume()
-            indexes = session.run("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP'")
-            for name in indexes.value():
-                session.run(f"DROP INDEX `{name}` IF EXISTS").consume()
+        kinds = "type <> 'LOOKUP'" if schema else "type = 'VECTOR'"
+        for name in session.run(f"SHOW INDEXES YIELD name, type WHERE {kinds}").value():
+            session.run(f"DROP INDEX `{name}` IF EXISTS").consume()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from tests.store.tables import edge_rows, table
 EDGES = {"RATED": ("at", "eventId"), "REVIEWED": ("text",), "FOLLOWS": ("since",), "FRIEND_OF": ()}
 
 
-def rows(found: Snapshot, name: str, *columns: str) -> list[tuple]:
+def rows(found: Snapshot, name: str, *columns: str) -> list[tuple[object, ...]]:
     """An edge table with its ends' keys."""
     users, items = (found.nodes[n].column(0).to_pylist() for n in ("User", "Item"))
     other = users if name in ("FOLLOWS", "FRIEND_OF") else items
