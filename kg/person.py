@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -22,6 +22,11 @@ STANDS_ON = {
     "nothing": "nothing: no event, no friend, no text",
 }
 """Words for `coldStart`."""
+
+
+SimilarBy = Literal["release", "vector index", "all vectors"]
+"""Where similar users come from: the mutual neighbours a release stored, the server's approximate
+index over the vectors of now, or all of these."""
 
 
 class _Shown(BaseModel):
@@ -55,6 +60,7 @@ class Interest(_Shown):
 class Similar(_Shown):
     user_id: str
     score: float
+    """Cosine of the embeddings."""
     value_tier: str | None
     interest: str | None
 
@@ -79,20 +85,27 @@ class Person(_Shown):
     categories: list[Interest]
     items: list[Interest]
     similar: list[Similar]
+    similar_by: SimilarBy
     freshness: Freshness
     notes: list[str]
     """What a reader must know before trusting the rest, in sentences."""
 
 
-def person(store: GraphStore, user_id: str) -> Person:
-    """All of it as one release says it. Raises `NotFound` with ids that look alike."""
-    return steady(store, user_id, lambda: _person(store, user_id))
+def person(store: GraphStore, user_id: str, *, similar: int | None = None) -> Person:
+    """All of it as one release says it; `similar` asks for that many users by their vectors, rather
+    than for the neighbours the release stored. Raises `NotFound` with ids that look alike."""
+    return steady(store, user_id, lambda: _person(store, user_id, similar))
 
 
-def _person(store: GraphStore, user_id: str) -> Person:
+def _person(store: GraphStore, user_id: str, similar: int | None) -> Person:
     properties = user_properties(store, user_id)
     declared = {p.name: properties.pop(p.name, None) for p in USER_PROFILE}
-    has_vector = bool(declared.pop("embedding", None))
+    vector = declared.pop("embedding", None)
+    alike, by = (
+        _stored_neighbours(store, user_id)
+        if similar is None
+        else _nearest(store, user_id, vector, similar)
+    )
     properties.pop("userId", None)
     live = next(iter(internal("live_release").run(store).records()), {})
     activity = packaged()["user_activity"].run(store, {"userId": user_id}).records()
@@ -103,18 +116,44 @@ def _person(store: GraphStore, user_id: str) -> Person:
         activity=[Activity.model_validate(row) for row in activity],
         categories=_interests(store, user_id, "top_interests", ("categoryId", "category")),
         items=_interests(store, user_id, "top_items", ("itemId", "title")),
-        similar=[
-            Similar.model_validate(row)
-            for row in packaged()["similar_users"].run(store, {"userId": user_id}).records()
-        ],
+        similar=alike,
+        similar_by=by,
         freshness=Freshness(
             release=live.get("version"),
             as_of=declared["profileAsOf"] or live.get("asOf"),
             horizon_days=live.get("horizonDays"),
             published_at=live.get("publishedAt"),
         ),
-        notes=_notes(declared, has_vector, live.get("version"), activity),
+        notes=_notes(declared, bool(vector), live.get("version"), activity),
     )
+
+
+def _stored_neighbours(store: GraphStore, user_id: str) -> tuple[list[Similar], SimilarBy]:
+    rows = packaged()["similar_users"].run(store, {"userId": user_id}).records()
+    return [Similar.model_validate(row) for row in rows], "release"
+
+
+def _nearest(
+    store: GraphStore, user_id: str, vector: list[float] | None, k: int
+) -> tuple[list[Similar], SimilarBy]:
+    if not vector:
+        return [], "all vectors"
+    found = store.nearest("User", vector, k + 1)  # one is the user
+    cosine = dict(zip(found.keys, found.cosine, strict=True))
+    cosine.pop(user_id, None)
+    near = list(cosine)[:k]
+    about = {}
+    if near:
+        rows = internal("users_in_short").run(store, {"userIds": near}).records()
+        about = {row["userId"]: row for row in rows}
+    by: SimilarBy = "all vectors" if found.exact else "vector index"
+    # one that was erased between the two reads is no neighbour
+    alike = [
+        Similar.model_validate({**about[other], "score": min(cosine[other], 1.0)})
+        for other in near
+        if other in about
+    ]
+    return alike, by
 
 
 def user_properties(store: GraphStore, user_id: str) -> dict[str, Any]:

@@ -67,6 +67,12 @@ def _time(value: Any) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
+def _floats(value: Any) -> list[float]:
+    if isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value):
+        return [float(v) for v in value]
+    raise ValueError("not a list of numbers")
+
+
 def _map(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("not a map")
@@ -79,6 +85,7 @@ TYPES: dict[str, Callable[[Any], Any]] = {
     "float": _float,
     "bool": _bool,
     "strings": _strings,
+    "floats": _floats,
     "time": _time,
     "map": _map,
 }
@@ -100,6 +107,7 @@ def arrow_type(type_: str) -> pa.DataType:
         "float": pa.float64(),
         "bool": pa.bool_(),
         "strings": pa.list_(pa.string()),
+        "floats": pa.list_(pa.float64()),
         "time": pa.int64(),
         "map": pa.string(),
     }[type_]

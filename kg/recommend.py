@@ -130,32 +130,41 @@ def _add_by_vector(
     embedding: list[float] | None,
     seen: set[str],
 ) -> None:
-    if found.missing <= 0 or not (embedding or seen):
+    if found.missing <= 0:
         return
-    item_ids, vectors, bias = _items(store)
-    if not len(item_ids):
-        return
-    taste = np.asarray(embedding, np.float32) if embedding else None
-    source: Source = "taste"
-    if taste is not None and taste.any():
-        scores = vectors @ taste + bias
-    elif seen:
-        # not in the release: the mean direction of the user's own items, without popularity
-        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        own = pc.is_in(item_ids, value_set=_strings(seen)).to_numpy(zero_copy_only=False)
-        if not own.any():
-            return
-        scores, source = vectors @ vectors[own].mean(axis=0), "own items"
+    taste = np.asarray(embedding or [], np.float32)
+    if taste.any():
+        source: Source = "taste"
+        chosen, default = _by_score(found, store, taste), "near the user's taste"
     else:
-        return
-    blocked = pc.is_in(item_ids, value_set=_strings(found.left_out)).to_numpy(zero_copy_only=False)
-    scores[blocked] = -np.inf
-    chosen = _best(item_ids, scores, found.missing)
+        source = "own items"
+        chosen, default = _near_items(found, store, seen), "near the user's own items"
     titles = dict(_rows(store, "items_by_id", itemIds=chosen))
     why = _reasons(store, user_id, chosen)
-    default = "near the user's taste" if source == "taste" else "near the user's own items"
     for item_id in chosen:
         found.add(item_id, titles.get(item_id), source, why.get(item_id, default))
+
+
+def _by_score(found: _List, store: GraphStore, taste: NDArray[np.float32]) -> list[str]:
+    item_ids, vectors, bias = _items(store)
+    if not len(item_ids):
+        return []
+    scores = vectors @ taste + bias
+    blocked = pc.is_in(item_ids, value_set=_strings(found.left_out)).to_numpy(zero_copy_only=False)
+    scores[blocked] = -np.inf
+    return _best(item_ids, scores, found.missing)
+
+
+def _near_items(found: _List, store: GraphStore, seen: set[str]) -> list[str]:
+    """For a user the release does not know: the mean direction of the user's own items, without
+    popularity."""
+    own = [row[1] for row in _rows(store, "item_vectors", itemIds=sorted(seen))]
+    if not own:
+        return []
+    matrix = np.asarray(own, np.float32)
+    unit = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
+    near = store.nearest("Item", unit.mean(axis=0).tolist(), found.missing + len(found.left_out))
+    return [key for key in near.keys if key not in found.left_out][: found.missing]
 
 
 def _items(store: GraphStore) -> tuple[Any, NDArray[np.float32], NDArray[np.float32]]:

@@ -55,6 +55,33 @@ def test_similar_users(shop_store: GraphStore) -> None:
     ]
 
 
+def test_the_nearest_by_their_vectors(shop_store: GraphStore) -> None:
+    """As many as are asked for, without the user, with tier and leading interest."""
+    found = person(shop_store, "ada", similar=2)
+    assert found.similar_by != "release"
+    assert len(found.similar) == 2
+    assert [s.score for s in found.similar] == sorted(
+        (s.score for s in found.similar), reverse=True
+    )
+    nearest = found.similar[0]
+    assert (nearest.user_id, nearest.score, nearest.interest) == (
+        "eve",
+        pytest.approx(1),
+        "guitars",
+    )
+
+
+def test_nobody_is_near_a_user_without_a_vector(shop_store: GraphStore) -> None:
+    """Rather than an error."""
+    without = next(
+        row[0]
+        for row in shop_store.query(
+            "MATCH (u:User) WHERE u.embedding IS NULL RETURN u.userId ORDER BY u.userId"
+        ).rows
+    )
+    assert person(shop_store, without, similar=3).similar == []
+
+
 def test_freshness(shop_store: GraphStore) -> None:
     """The claim's release, cut-off and reach are said."""
     fresh = person(shop_store, "ada").freshness

@@ -13,12 +13,27 @@ from kg.query_types import moment
 if TYPE_CHECKING:
     from kg.person import Interest, Person
 
+_SIMILAR = {
+    "release": "similar user",
+    "vector index": "nearest user (by the vector index)",
+    "all vectors": "nearest user",
+}
 ITEMS_SHOWN = 5
 """Of the stored item interests; `kg recommend` shows them all."""
 
 
 def profile(
     user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    similar: Annotated[
+        int | None,
+        typer.Option(
+            "--similar",
+            metavar="N",
+            min=1,
+            max=1000,
+            help="The N users nearest by their vectors, rather than the release's neighbours.",
+        ),
+    ] = None,
     store: Store = None,
     json_: Json = False,
 ) -> None:
@@ -26,13 +41,14 @@ def profile(
 
     \b
     kg profile A1
+    kg profile A1 --similar 20
     kg profile A1 --json
     """
     from kg.person import person
     from kg.privacy.state import stored_id
 
     with open_chosen(store) as graph:
-        found = person(graph, stored_id(graph, user))
+        found = person(graph, stored_id(graph, user), similar=similar)
     if json_:
         print_json(found.model_dump(by_alias=True))
     else:
@@ -64,7 +80,7 @@ def show_person(found: Person) -> None:
     if found.similar:
         print_line()
         print_table(
-            ["similar user", "cosine", "tier", "leading interest"],
+            [_SIMILAR[found.similar_by], "cosine", "tier", "leading interest"],
             [[s.user_id, s.score, s.value_tier, s.interest] for s in found.similar],
         )
     if found.freshness.release is not None:

@@ -180,6 +180,14 @@ def test_profile_screen(shop_url: str, capsys: Output) -> None:
         assert part in out, part
 
 
+def test_profile_with_the_nearest_users(capsys: pytest.CaptureFixture[str], shop_url: str) -> None:
+    """--similar asks the vectors of now, and the table says so."""
+    out, _ = run(capsys, shop_url, "profile", "ada", "--similar", "1")
+    assert "nearest user" in out
+    found = run_json(capsys, shop_url, "profile", "ada", "--similar", "1")
+    assert [s["userId"] for s in found["similar"]] == ["eve"]
+
+
 def test_profile_json(shop_url: str, capsys: Output) -> None:
     """The same as one object, with the graph's own names."""
     found = run_json(capsys, shop_url, "profile", "ada")
