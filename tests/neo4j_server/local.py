@@ -16,6 +16,8 @@ import neo4j
 from neo4j.exceptions import ClientError, DriverError, Neo4jError
 
 HEAP, PAGE_CACHE = "1g", "512m"
+MEASURED = "KG_TEST_NEO4J_HEAP"
+"""Set to a heap (4g), a server is run as in production, with all compilers, to be measured."""
 
 _OPENS = (
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
@@ -24,11 +26,10 @@ _OPENS = (
     "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
     "--enable-native-access=ALL-UNNAMED",
 )
+_SHORT_LIVED = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""For a server that lives a minute on few cores: only the first compiler, the smallest collector.
+"""
 _FLAGS = (
-    f"-Xms{HEAP}",
-    f"-Xmx{HEAP}",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
     "-XX:-OmitStackTraceInFastThrow",
     "-XX:+DisableExplicitGC",
     "-XX:+ExitOnOutOfMemoryError",
@@ -40,8 +41,7 @@ _FLAGS = (
     "-Djava.awt.headless=true",
     "-Djol.skipHotspotSAAttach=true",
 )
-"""The distribution's own, but for a server that lives a minute on few cores: only the first
-compiler, the smallest collector, and no AlwaysPreTouch, which commits the whole heap at once."""
+"""The distribution's own, without AlwaysPreTouch, which commits the whole heap at once."""
 
 _MAVENS = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH")
 
@@ -64,7 +64,9 @@ def prepare(version: str, lib: Path, java: Path, java_version: int) -> tuple[dic
     for folder in ("conf", "data", "logs", "run", "import", "plugins", "licenses"):
         (home / folder).mkdir()
     template = Path(__file__).with_name("neo4j.conf").read_text(encoding="utf-8")
-    filled = {"{bolt_port}": str(port), "{heap}": HEAP, "{page_cache}": PAGE_CACHE}
+    measured = os.environ.get(MEASURED)
+    heap = measured or HEAP
+    filled = {"{bolt_port}": str(port), "{heap}": heap, "{page_cache}": PAGE_CACHE}
     for hole, value in filled.items():
         template = template.replace(hole, value)
     if not version.startswith("5."):
@@ -72,7 +74,8 @@ def prepare(version: str, lib: Path, java: Path, java_version: int) -> tuple[dic
         template += "db.query.default_language=CYPHER_25\n"
     (home / "conf" / "neo4j.conf").write_text(template, encoding="utf-8")
 
-    flags = list(_FLAGS)
+    flags = [f"-Xms{heap}", f"-Xmx{heap}", *_FLAGS]
+    flags += ("-XX:+UseG1GC",) if measured else _SHORT_LIVED
     if java_version >= 21:
         flags.append("--add-modules=jdk.incubator.vector")
     if java_version >= 24:
