@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from kg.errors import ConfigError
 
 DEFAULT_STORE = "ladybug://kg.lbug"
+SMALLEST_AUDIENCE = 10
 
 
 class Settings(BaseSettings):
@@ -37,11 +38,16 @@ class Settings(BaseSettings):
     roles: Path | None = None
     """Who may run which commands (TOML)."""
     min_group: int = Field(default=1, ge=1)
-    """Named queries show no row about fewer users than this."""
+    """Named queries show no row about fewer users than this (not set: all are shown), and no
+    audience or arm of a test may be smaller (not set: `SMALLEST_AUDIENCE`)."""
     queries: Path | None = None
     """A folder of an analyst's own named queries."""
     sensitive: Annotated[frozenset[str], NoDecode] = frozenset()
     """Category ids that are never scored and never written, separated by `;` in the variable."""
+
+    @property
+    def smallest_audience(self) -> int:
+        return self.min_group if "min_group" in self.model_fields_set else SMALLEST_AUDIENCE
 
     @field_validator("sensitive", mode="before")
     @classmethod

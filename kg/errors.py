@@ -11,6 +11,7 @@ KgError                     the command line prints it as one line and exits 1
 │   ├── QueryTimeout        stopped at its time limit
 │   └── CountMismatch       what was written is not what was sent
 ├── Forbidden               a command that is not for this person (KG_ROLES)
+├── GroupTooSmall           a group in which one person could be told (KG_MIN_GROUP)
 ├── NotFound                no such user, query, release or data set
 ├── ReleaseError            a candidate or release folder that cannot be used
 │   └── GateFailed          a health gate said no
@@ -61,6 +62,10 @@ class CountMismatch(StoreError):
 
 
 class Forbidden(KgError):
+    pass
+
+
+class GroupTooSmall(KgError):
     pass
 
 

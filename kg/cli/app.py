@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kg.cli.audience import audience
 from kg.cli.audit import allowed, audit
 from kg.cli.consent import consent
 from kg.cli.demo import demo
@@ -64,4 +65,5 @@ for command in (
 app.add_typer(releases, name="releases")
 app.add_typer(keys, name="keys")
 app.add_typer(consent, name="consent")
+app.add_typer(audience, name="audience")
 app.command("export-user")(export_user)

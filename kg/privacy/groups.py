@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from kg.errors import GroupTooSmall
 from kg.store import QueryResult
 
 COUNT = "users"
@@ -18,3 +20,13 @@ def large_enough(result: QueryResult, smallest: int) -> tuple[QueryResult, int]:
     at = result.columns.index(COUNT)
     kept = [row for row in result.rows if row[at] is None or row[at] >= smallest]
     return replace(result, rows=kept), len(result.rows) - len(kept)
+
+
+def refuse_small(users: int, smallest: int, hints: Sequence[str] = ()) -> None:
+    """Raises GroupTooSmall, which does not say how many there are. `hints`: what may be why."""
+    if users < smallest:
+        why = f" ({'; '.join(hints)})" if hints else ""
+        raise GroupTooSmall(
+            f"fewer than {smallest} users, too small a group to be shown{why}; ask more widely "
+            "(the smallest group is KG_MIN_GROUP)"
+        )

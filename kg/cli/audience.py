@@ -1,0 +1,167 @@
+"""`kg audience`: a condition, or users to be like, in; the users they name out, as a file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kg.cli.audit import audited
+from kg.cli.options import Json, Store, open_chosen, store_url
+from kg.cli.output import note, print_json, print_line, print_table
+from kg.cli.people import people
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+audience = typer.Typer(
+    no_args_is_help=True,
+    help="Users for a campaign: by what their profiles say, or by likeness to others.",
+)
+SHOWN = 20
+"""Users on the screen where no file is named."""
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="All of them, as .csv or .parquet."),
+]
+
+
+@audience.command("where")
+def where(
+    condition: Annotated[
+        str | None,
+        typer.Argument(metavar="[CONDITION]", help="On profile properties; see below."),
+    ] = None,
+    interested_in: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--interested-in", metavar="CATEGORY", help="Id or name; again: each of them."
+        ),
+    ] = None,
+    min_score: Annotated[
+        float, typer.Option("--min-score", min=0, max=1, help="Of those interests, at least.")
+    ] = 0.0,
+    output: Output = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Users for whom a condition holds, and who have an interest.
+
+    A condition compares properties with = != < <= > >= in contains, `is null`; and, or, not, ().
+    Texts stand in quotes. Fewer users than KG_MIN_GROUP (10 where it is not set) are not shown.
+
+    \b
+    kg audience where 'valueTier = "champion" and churnRisk > 0.6' -o leaving.csv
+    kg audience where 'recencyDays < 30' --interested-in Guitars --min-score 0.1 -o new.parquet
+    kg audience where 'segment in ("Guitars", "Pianos") and not priceBand = "low"'
+    """
+    from kg.audience.where import where as find
+    from kg.config import settings
+
+    if condition is None and not interested_in:
+        raise typer.BadParameter("give a CONDITION, --interested-in or both")
+    _checked(output)
+    url, here = store_url(store), settings()
+    with audited("audience where", url) as act, open_chosen(url) as graph:
+        found = find(
+            graph,
+            condition,
+            interested_in=interested_in or (),
+            min_score=min_score,
+            smallest=here.smallest_audience,
+            sensitive=here.sensitive,
+        )
+        act.rows = {"User": found.users.num_rows}
+        _write(found.users, output, act.files)
+    if not found.consistent:
+        note("the store was written to meanwhile: run it again where that matters")
+    if json_:
+        _print_json(found.users, output, {"of": found.of})
+        return
+    _show(found.users, output)
+    print_line(f"{found.users.num_rows} of {found.of} users{_in(output)}")
+
+
+@audience.command("lookalike")
+def lookalike(
+    seed: Annotated[
+        Path,
+        typer.Option("--seed", metavar="FILE", help="The users to be like, one id a line."),
+    ],
+    size: Annotated[int, typer.Option("-k", "--size", min=1, help="How many users.")] = 1000,
+    output: Output = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Users most like some others in taste, and how well the ranking finds seeds it was not shown.
+
+    The curve is of seeds held out, a fifth at a time: precision is the share of an audience that
+    they make up (others in it may fit as well), lift how often as many as by chance.
+
+    \b
+    kg audience lookalike --seed buyers.txt -k 5000 -o like-buyers.csv
+    """
+    from kg.audience.lookalike import lookalikes
+    from kg.config import settings
+    from kg.privacy.state import stored_ids
+
+    _checked(output)
+    url = store_url(store)
+    with audited("audience lookalike", url) as act, open_chosen(url) as graph:
+        ids = stored_ids(graph, people(None, seed))
+        found = lookalikes(graph, ids, size, smallest=settings().smallest_audience)
+        act.release, act.rows = found.release, {"User": found.users.num_rows}
+        _write(found.users, output, act.files)
+    if json_:
+        facts = {"of": found.of, "seeds": found.seeds, "seedsLeftOut": found.left_out}
+        curve = [asdict(point) for point in found.curve]
+        _print_json(found.users, output, {**facts, "release": found.release, "curve": curve})
+        return
+    _show(found.users, output)
+    if found.curve:
+        print_line()
+        print_table(
+            ["size", "precision", "recall", "lift", "lift of the most active"],
+            [list(asdict(point).values()) for point in found.curve],
+        )
+    print_line()
+    left = f" ({found.left_out} have no vector, or object)" if found.left_out else ""
+    print_line(
+        f"{found.users.num_rows} of {found.of} users, like {found.seeds} seeds{left}, "
+        f"by release {found.release}{_in(output)}"
+    )
+
+
+def _checked(output: Path | None) -> None:
+    from kg.table_files import SUFFIXES
+
+    if output is not None and output.suffix not in SUFFIXES:
+        raise typer.BadParameter(f"name a file that ends in {' or '.join(SUFFIXES)}")
+
+
+def _write(users: pa.Table, output: Path | None, files: list[Path]) -> None:
+    from kg.table_files import write_table
+
+    if output is not None:
+        files.append(output)
+        write_table(users, output)
+
+
+def _print_json(users: pa.Table, output: Path | None, facts: dict[str, object]) -> None:
+    where = {"users": users.to_pylist()} if output is None else {"file": str(output)}
+    print_json({"size": users.num_rows, **facts, **where})
+
+
+def _show(users: pa.Table, output: Path | None) -> None:
+    if output is not None:
+        return
+    first = users.slice(0, SHOWN)
+    print_table(first.column_names, [list(row.values()) for row in first.to_pylist()])
+    if users.num_rows > SHOWN:
+        print_line(f"… and {users.num_rows - SHOWN} more: -o FILE writes all")
+
+
+def _in(output: Path | None) -> str:
+    return "" if output is None else f", in {output}"
