@@ -15,11 +15,14 @@ import pyarrow.csv as pa_csv
 
 from kg.errors import InputError
 from loaders.interface import Progress
-from loaders.lines import LONGEST, MARK, NOT_TEXT, line_starts, raw_records, utf8_lines
+from loaders.lines import LONGEST, MARK, NOT_TEXT, cut, line_starts, raw_records, utf8_lines
 from loaders.plan import BROKEN, LINE, SPAN, Batch
 
 _INNER = "\x1f"
-"""Stands in for a delimiter of several characters, which the parser does not take."""
+"""Stands in for a delimiter of several characters or of none of ASCII, which the parser does not
+take."""
+_LONGEST_HEADER = 100_000
+_OPEN = "a quote is left open: several lines are taken for one row"
 
 
 @dataclass
@@ -51,20 +54,38 @@ class Delimited:
             raise InputError(f"{self.path}: line 1 is empty; it should name the columns")
         if MARK in line:
             raise InputError(f"{self.path}: line 1 is {NOT_TEXT}")
+        if len(line) > _LONGEST_HEADER:
+            raise InputError(
+                f"{self.path}: line 1 has {len(line):,} characters; it should name the columns"
+            )
         line = line.rstrip("\r").replace(self.delimiter, self._inner)
-        if self.quote:
-            cells = next(csv.reader([line], delimiter=self._inner, quotechar=self.quote))
-        else:
-            cells = line.split(self._inner)
+        cells = self._names(line) if self.quote else line.split(self._inner)
         names = [c.strip() or f"column {i}" for i, c in enumerate(cells, 1)]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
             raise InputError(f"{self.path}: line 1 names the column {twice[0]!r} twice")
         return tuple(names)
 
+    def _names(self, line: str) -> list[str]:
+        how = {"delimiter": self._inner, "quotechar": self.quote}
+        try:
+            next(csv.reader([line], **how, strict=True))  # type: ignore[arg-type]  # both are str
+        except csv.Error as e:
+            if "unexpected end" in str(e):
+                raise InputError(f"{self.path}: line 1 leaves a quote open") from e
+        return next(csv.reader([line], **how))  # type: ignore[arg-type]  # both are str
+
     @property
     def _inner(self) -> str:
-        return self.delimiter if len(self.delimiter) == 1 else _INNER
+        plain = len(self.delimiter) == 1 and self.delimiter.isascii()
+        return self.delimiter if plain else _INNER
+
+    @property
+    def _well_formed(self) -> str:
+        """A record as RFC 4180 has it: a quoted cell ends where its quote ends."""
+        quote, end = (rf"\x{{{ord(c):x}}}" for c in (self.quote or "", self._inner))
+        cell = rf"(?:{quote}(?:[^{quote}]|{quote}{quote})*{quote}|[^{quote}{end}\n][^{end}\n]*|)"
+        return rf"\A{cell}(?:{end}{cell})*\z"
 
     def batches(self) -> Iterator[Batch]:
         line, held = 1, b""
@@ -100,7 +121,7 @@ class Delimited:
             return "skip"
 
         starts = line_starts(data)
-        if len(self.delimiter) > 1:
+        if self._inner != self.delimiter:
             data = data.replace(self.delimiter.encode(), _INNER.encode())
         schema = pa.schema([(c, pa.large_string()) for c in self.columns])
         try:
@@ -128,13 +149,29 @@ class Delimited:
                 raise InputError(f"{self.path}: line {line} or after: {e}") from e
             table = schema.empty_table()
         inside = len(starts) - 1 > len(table) + len(broken)
-        return _Records(table, broken, line, starts, _newlines(table) if inside else None)
+        records = _Records(table, broken, line, starts, _newlines(table) if inside else None)
+        return self._without_swallowed(records, data) if inside and self.quote else records
+
+    def _without_swallowed(self, records: _Records, data: bytes) -> _Records:
+        """Records of several lines are broken where a quoted cell does not end with its quote: a
+        quote was left open, and took the rows behind it."""
+        first, stop, places = records.several_lines()
+        if not len(first):
+            return records
+        raw = cut(data, line_starts(data), first, stop, "utf-8")
+        swallowed = places[~raw.str.contains(self._well_formed).to_numpy()]
+        return records.break_(swallowed, _OPEN) if len(swallowed) else records
 
     def _batch(self, records: _Records, damaged: bool) -> Batch:
         line, span, broken = records.placed()
         cells = {c: pl.Series(c, records.table[c]) for c in self.columns}
         frame = pl.DataFrame(cells, schema=dict.fromkeys(self.columns, pl.String))
         absent = [pl.lit(None, pl.String).alias(c) for c in self.also if c not in self.columns]
+        if self._inner != self.delimiter and self.quote:
+            # inside a quoted cell it was no delimiter
+            frame = frame.with_columns(
+                pl.all().str.replace_all(_INNER, self.delimiter, literal=True)
+            )
         frame = frame.with_columns(*absent, line, span)
         if damaged:
             bad = pl.any_horizontal(pl.col(self.columns).str.contains(MARK, literal=True))
@@ -191,6 +228,29 @@ class _Records:
     @property
     def lines_before_last(self) -> int:
         return int(self._spans[:-1].sum())
+
+    def several_lines(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First line and line behind (from 0, of the chunk) of the good records that have more
+        than one, and their places in the table."""
+        spans, good = self._spans, self._good
+        after = np.cumsum(spans)
+        places = np.flatnonzero(spans[good] > 1)
+        return (after - spans)[good][places], after[good][places], places
+
+    def break_(self, places: np.ndarray, reason: str) -> _Records:
+        """Some good records (by place in the table) become broken ones."""
+        assert self.newlines is not None
+        among_all = np.flatnonzero(self._good)[places].tolist()
+        broken = [(p, int(self.newlines[at]), reason)
+                  for p, at in zip(among_all, places.tolist(), strict=True)]  # fmt: skip
+        kept = np.ones(len(self.table), bool)
+        kept[places] = False
+        return replace(
+            self,
+            table=self.table.filter(pa.array(kept)),
+            broken=sorted([*self.broken, *broken]),
+            newlines=self.newlines[kept],
+        )
 
     def but_last(self) -> _Records:
         if self.broken and self.broken[-1][0] == self.count - 1:

@@ -17,14 +17,19 @@ import polars as pl
 import pyarrow as pa
 
 from kg.errors import InputError
-from loaders.files import chunks
+from loaders.files import CHANGED, chunks
 from loaders.interface import Progress
 from loaders.plan import LINE, SPAN
 
 MARK = "\ufdd0"
 """A code point that Unicode promises never to use for a character."""
 NOT_TEXT = "not text in this encoding"
+MARKED = "loaders.marked"
+"""The codec error handler that puts a MARK where bytes are not of the encoding."""
+codecs.register_error(MARKED, lambda e: (MARK, e.end))  # type: ignore[attr-defined]  # it has one
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_ASCII = bytes(range(128))
+_WIDE = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _LONE_CR = re.compile(rb"\r(?!\n)")
 LONGEST = 1 << 26
 """Bytes of one line; a longer one is taken for a file that has no lines."""
@@ -42,26 +47,60 @@ def utf8_lines(
     path: Path, encoding: str = "utf-8", progress: Progress | None = None
 ) -> Iterator[Chunk]:
     """A byte order mark is dropped; a carriage return that ends no line becomes a space, for a
-    reader would take it for a line's end and every number after it would be wrong."""
-    decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+    reader would take it for a line's end and every number after it would be wrong. Raises
+    InputError for a file in UTF-16 that is said to be in UTF-8, and for one without line ends."""
+    decoder = codecs.getincrementaldecoder(encoding)(MARKED)
     is_utf8 = codecs.lookup(encoding).name in ("utf-8", "ascii")
     carry: list[bytes] = []
     first = True
     for piece in chunks(path, progress):
         data = piece if is_utf8 else _encode(decoder.decode(piece))
-        if first and data:
-            data, first = data.removeprefix(codecs.BOM_UTF8), False
         end = data.rfind(b"\n") + 1
         if not end:
             carry.append(data)
             if sum(map(len, carry)) > LONGEST:
                 raise InputError(f"{path}: a line of more than {LONGEST >> 20} MiB; is it text?")
             continue
-        yield _chunk(b"".join((*carry, data[:end])))
+        whole = b"".join((*carry, data[:end]))
         carry = [data[end:]]
+        yield _chunk(_begun(path, whole) if first else whole)
+        first = False
     rest = b"".join((*carry, b"" if is_utf8 else _encode(decoder.decode(b"", final=True))))
+    if first and b"\r" in rest.rstrip():
+        raise InputError(
+            f"{path}: its lines end in a carriage return alone; a newline is needed: "
+            f"tr '\\r' '\\n' < {path.name}"
+        )
     if rest:
-        yield _chunk(rest)
+        yield _chunk(_begun(path, rest) if first else rest)
+
+
+def _begun(path: Path, data: bytes) -> bytes:
+    """A file's first bytes, without the mark of UTF-8."""
+    for mark, name in _WIDE.items():
+        if data.startswith(mark):
+            raise InputError(
+                f"{path}: begins with the byte order mark of {name.upper()}; it is read as UTF-8: "
+                f"convert it (iconv -f {name} -t utf-8), or say encoding in its mapping"
+            )
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def readable(encoding: str) -> bool:
+    """Python knows it, and it turns bytes into characters one after another."""
+    try:
+        found = codecs.lookup(encoding)
+        codecs.getincrementaldecoder(encoding)(MARKED).decode(b"a\n\xff", final=True)
+    except (LookupError, ValueError, TypeError):
+        return False
+    # these turn text that looks like code into characters, line ends among them
+    return found.name not in ("unicode_escape", "raw_unicode_escape", "unicode-escape",
+                              "raw-unicode-escape")  # fmt: skip
+
+
+def _like_ascii(encoding: str) -> bool:
+    """Its newline is one byte, and that byte is nothing else."""
+    return _ASCII.decode(encoding, "replace") == _ASCII.decode()
 
 
 def _encode(text: str) -> bytes:
@@ -98,7 +137,7 @@ def raw_records(path: Path, records: pl.DataFrame, encoding: str) -> Iterator[pl
     start = records[LINE].to_numpy()
     stop = start + records[SPAN].to_numpy()
     source: Iterator[bytes]
-    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+    if not _like_ascii(encoding):
         source, encoding = (c.data for c in utf8_lines(path, encoding)), "utf-8"
     else:
         source = chunks(path)
@@ -111,17 +150,19 @@ def raw_records(path: Path, records: pl.DataFrame, encoding: str) -> Iterator[pl
         whole = len(starts) - 1 - (not data.endswith(b"\n"))
         ready = done + int(np.searchsorted(stop[done:], line + whole, side="right"))
         if ready > done:
-            yield _cut(data, starts, start[done:ready] - line, stop[done:ready] - line, encoding)
+            yield cut(data, starts, start[done:ready] - line, stop[done:ready] - line, encoding)
             done = ready
         keep = whole if done == len(start) else min(whole, int(start[done]) - line)
         carry, line = data[starts[max(keep, 0)] :], line + max(keep, 0)
     if done < len(start):
         starts = line_starts(carry)
+        if start[-1] - line >= len(starts) - 1:
+            raise InputError(f"{path}: {CHANGED}")
         ends = np.minimum(stop[done:] - line, len(starts) - 1)
-        yield _cut(carry, starts, start[done:] - line, ends, encoding)
+        yield cut(carry, starts, start[done:] - line, ends, encoding)
 
 
-def _cut(
+def cut(
     data: bytes, starts: np.ndarray, first: np.ndarray, stop: np.ndarray, encoding: str
 ) -> pl.Series:
     """Bytes [starts[first], starts[stop]) of each record as text, without the last newline."""
