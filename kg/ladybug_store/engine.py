@@ -7,7 +7,6 @@ lock for that moment only.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -21,6 +20,7 @@ import ladybug
 from kg.errors import NotFound, StoreError, StoreUnavailable
 from kg.ladybug_store import crash
 from kg.ladybug_store.lock import PATIENCE_S, FileLock
+from kg.ladybug_store.memory import buffer_bytes
 
 MAGIC = b"LBUG"
 CHECKPOINT_BYTES = 1 << 28
@@ -29,11 +29,6 @@ MAX_FILE_BYTES = 1 << 40
 """Address space kept for a file; the engine's own 8 TiB leaves room for few files in a process."""
 
 Connection = ladybug.Connection
-
-
-def memory_limit() -> int:
-    """Half the machine's memory for the engine's buffers; beyond it a query fails by itself."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def one_line(error: BaseException) -> str:
@@ -61,6 +56,11 @@ class Writing:
         if not self.is_bulk:
             self._engine.empty_log(self.connection)
             self.is_bulk = True
+
+    def commit_part(self) -> None:
+        """Ends the transaction of bulk work that does not fit into one, and begins the next. What
+        it leaves must be of no use to readers, and no harm if the rest never comes."""
+        self._engine.commit_part(self)
 
 
 class Engine:
@@ -95,6 +95,12 @@ class Engine:
             except BaseException:
                 _roll_back(connection)
                 raise
+
+    def commit_part(self, writing: Writing) -> None:
+        with self._lock.exclusive():
+            self._commit(writing)
+        writing.at_commit.clear()
+        writing.connection.execute("BEGIN TRANSACTION")
 
     def empty_log(self, connection: Any) -> None:
         """In a transaction that has changed nothing yet."""
@@ -200,7 +206,7 @@ class Engine:
             return ladybug.Database(
                 self.path,
                 read_only=read_only,
-                buffer_pool_size=memory_limit(),
+                buffer_pool_size=buffer_bytes(),
                 max_db_size=MAX_FILE_BYTES,
                 checkpoint_threshold=CHECKPOINT_BYTES,
             )
