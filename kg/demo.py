@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from kg.files import work_folder
 from kg.ingest import ingest
 from kg.publish import Published, publish
 from kg.releases import Card, read_tables
@@ -50,8 +51,7 @@ def run_demo(
     from loaders import stage
 
     options = {"users": str(users), "seed": str(training.seed)}
-    with tempfile.TemporaryDirectory(prefix="kg-demo-") as folder:
-        into = Path(folder)
+    with work_folder(Path(tempfile.gettempdir()), "kg-demo-") as into:
         staged = stage("synthetic", [], into, now=now, options=options, progress=progress)
         ingest(staged, store, progress=progress)
         card = train_release(store, releases, training, now=now, progress=progress)

@@ -1,15 +1,27 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and work folders that do not outlive their
+process.
+
+What is being written is held locked by its process. The lock goes with the process, however it
+ends, and whoever next writes to the same place removes what has none.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from kg.errors import ConfigError
+
+PART = ".kg-part"
+"""How the name of an unfinished file or folder ends: nobody else's does."""
+STAGED = "kg-load-"
+"""How the name of a load's work folder begins, in the temporary folder."""
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -22,11 +34,12 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path to write to; it becomes `path` when the block ends without an error."""
+    sweep(path.parent, f".{path.name}.")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(PART, f".{path.name}.", path.parent)
     except OSError as e:
         raise ConfigError(f"cannot write {path}: {e.strerror}") from e
-    os.close(handle)
+    fcntl.flock(handle, fcntl.LOCK_SH)
     beside = Path(name)
     try:
         yield beside
@@ -36,6 +49,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise ConfigError(f"cannot write {path}: {e.strerror}") from e
     finally:
         beside.unlink(missing_ok=True)
+        os.close(handle)
 
 
 @contextmanager
@@ -45,17 +59,53 @@ def whole_folder(path: Path) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(f"{path} is there already and not empty; name a new folder")
     try:
-        beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
+        with work_folder(path.absolute().parent, f".{path.name}.") as beside:
+            yield beside
+            beside.chmod(0o777 & ~_umask())
+            os.replace(beside, path)
     except OSError as e:
         raise ConfigError(f"cannot write {path}: {e.strerror}") from e
+
+
+@contextmanager
+def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in `parent`, gone at the end unless it was moved elsewhere; those of the same
+    prefix whose process died are removed first. Raises OSError."""
+    sweep(parent, prefix)
+    held: int | None = None
+    while held is None:
+        folder = Path(tempfile.mkdtemp(PART, prefix, parent))
+        held = _held(folder)  # None: another's sweep was here before the lock
     try:
-        yield beside
-        beside.chmod(0o777 & ~_umask())
-        os.replace(beside, path)
-    except OSError as e:
-        raise ConfigError(f"cannot write {path}: {e.strerror}") from e
+        yield folder
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def sweep(parent: Path, prefix: str) -> None:
+    """Remove what processes that died left in a folder under such names."""
+    for path in parent.glob(escape(prefix) + "*" + PART):
+        held = _held(path)
+        if held is None:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _held(path: Path) -> int | None:
+    """A descriptor that locks it; None where it is another's, or gone."""
+    with suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists():
+                return file
+        os.close(file)
+    return None
 
 
 def _umask() -> int:

@@ -20,9 +20,7 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -33,12 +31,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from kg.errors import NotFound, ReleaseError
+from kg.files import PART, sweep, work_folder
 from kg.schema import NODE_BY_LABEL
 from kg.store import ReleaseTables
 
 SUMS = "SHA256SUMS"
 PUBLICATIONS = "publications.jsonl"
 READY = ".exchange"
+DRAFT, GOING = ".draft-", ".going-"
+"""Folders that are being written, and removed."""
 KEPT = "model/kept_interactions.parquet"
 """What users took up, by which the linear filter scores others."""
 
@@ -111,29 +112,25 @@ def save(
     target = releases / card.version
     if target.exists():
         raise ReleaseError(f"{target}: this version exists already")
-    releases.mkdir(parents=True, exist_ok=True)
-    with _folder_in_one_step(target) as folder:
-        (folder / "edges").mkdir()
-        (folder / "model").mkdir()
-        for name, table in tables.items():
-            pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
-        for name, text in (figures or {}).items():
-            (folder / name).write_text(text, encoding="utf-8")
-        write_model(folder / "model")
-        _write_card(folder, card)
-        _seal(folder)
-    return target
-
-
-@contextmanager
-def _folder_in_one_step(target: Path) -> Iterator[Path]:
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        yield draft
-        os.rename(draft, target)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+        releases.mkdir(parents=True, exist_ok=True)
+        with work_folder(releases, DRAFT) as folder:
+            (folder / "edges").mkdir()
+            (folder / "model").mkdir()
+            for name, table in tables.items():
+                pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+            for name, text in (figures or {}).items():
+                (folder / name).write_text(text, encoding="utf-8")
+            write_model(folder / "model")
+            _write_card(folder, card)
+            _seal(folder)
+            os.rename(folder, target)
+    except OSError as e:
+        raise ReleaseError(
+            f"{target}: cannot be written: {e.strerror or e}; free some space or name another "
+            "folder (--releases)"
+        ) from e
+    return target
 
 
 def _write_card(folder: Path, card: Card) -> None:
@@ -236,9 +233,9 @@ def remove(releases: Path, version: str) -> int:
     read_card(releases, version)
     folder = releases / version
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-    going = folder.with_name(f".{version}-going")
-    folder.rename(going)  # a half-removed one would look like a changed one
-    shutil.rmtree(going)
+    # a half-removed one would look like a changed one
+    folder.rename(folder.with_name(f"{GOING}{version}{PART}"))
+    sweep(releases, GOING)
     return size
 
 

@@ -56,7 +56,7 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path) -> None:
     def breaks(folder: Path) -> None:
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ReleaseError, match="disk full"):
         releases.save(tmp_path, card(), {"users": USERS}, breaks)
     assert list(tmp_path.iterdir()) == []
 

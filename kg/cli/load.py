@@ -89,6 +89,7 @@ def load(
     if source is None:
         raise typer.BadParameter("give a SOURCE; `kg load --list` shows them")
     options = pairs(option or [], "--option")
+    from kg.files import STAGED, work_folder
     from kg.privacy.door import policy_at, protection, protection_at
     from loaders import stage
 
@@ -106,13 +107,13 @@ def load(
     where = store_url(store) if offline is None else None
     with (
         audited("load", where) as act,
-        tempfile.TemporaryDirectory(prefix="kg-load-") as folder,
+        work_folder(Path(tempfile.gettempdir()), STAGED) as folder,
         progress() as move,
     ):
         staged = stage(
             source,
             paths or [],
-            Path(folder),
+            folder,
             now=now,
             options=options,
             strict=strict,

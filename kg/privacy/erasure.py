@@ -7,6 +7,7 @@ run that stops half-way is repeated with the same result.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 
 from kg.config import Settings, settings
 from kg.errors import ConfigError, NotFound
+from kg.files import STAGED, sweep
 from kg.privacy import tombstones
 from kg.privacy.keys import depth_of
 from kg.privacy.places import (
@@ -31,6 +33,7 @@ from kg.privacy.places import (
 )
 from kg.privacy.state import pseudonyms, refuse_unfinished, ring_of, stored_ids
 from kg.privacy.tombstones import ErasureKey, erasure_key
+from kg.releases import DRAFT, GOING
 from kg.stale import has_profiles, mark, with_listeners
 from kg.store import GraphStore
 
@@ -114,6 +117,7 @@ def forget(
     rows = in_releases(releases, ids, remove=True)
     written = in_files(places, everywhere, remove=True)
     deleted = store.delete_users(ids).deleted
+    _sweep_all(releases)
     return Forgotten(
         store=store.url,
         at=now,
@@ -126,6 +130,13 @@ def forget(
         tombstones=[key.tombstone(i) for i in ids],
         key_id=key.id,
     ).signed(key)
+
+
+def _sweep_all(releases: Path) -> None:
+    """What loads, trainings and exchanges that were killed have left of anybody."""
+    sweep(Path(tempfile.gettempdir()), STAGED)
+    for prefix in (DRAFT, GOING):
+        sweep(releases, prefix)
 
 
 def _names(given: Sequence[str], stored: Sequence[str]) -> list[str]:
