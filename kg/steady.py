@@ -17,9 +17,11 @@ T = TypeVar("T")
 
 STATE = """
 MATCH (r:ProfileRelease) WHERE r.status IN ['live', 'writing']
-RETURN r.version, r.status, r.publishedAt, {block}
+OPTIONAL MATCH (u:User {{userId: $user}})
+RETURN r.version, r.status, r.publishedAt, u.modelVersion, u.profileAsOf, u.embedding, {block}
 ORDER BY r.version
 """
+"""The user's own part changes with a refresh, and is gone with an erasure."""
 IN_THE_MAKING = (
     "r.writingFrom, r.writingTo, "
     "coalesce(r.writingFrom <= $user AND $user <= r.writingTo, false) AS inTheMaking"
@@ -30,7 +32,7 @@ BLOCK_S = 10.0
 
 def steady(store: GraphStore, user: str, read: Callable[[], T]) -> T:
     """What `read` finds of one user, all of it from one release: read again while the user is in
-    the making, or where a publish moved on meanwhile."""
+    the making, or where a publish moved on, or a refresh or an erasure came, meanwhile."""
     waited: dict[tuple[Any, ...], float] = {}
     before = _state(store, user)
     while True:
@@ -45,8 +47,6 @@ def steady(store: GraphStore, user: str, read: Callable[[], T]) -> T:
 
 
 def _state(store: GraphStore, user: str) -> tuple[Any, ...]:
-    if store.dialect == "ladybug":
-        found = store.query(STATE.format(block="false AS inTheMaking"))
-    else:
-        found = store.query(STATE.format(block=IN_THE_MAKING), {"user": user})
-    return tuple(tuple(row) for row in found.rows)
+    block = "false AS inTheMaking" if store.dialect == "ladybug" else IN_THE_MAKING
+    found = store.query(STATE.format(block=block), {"user": user})
+    return tuple((*row[:5], tuple(row[5] or ()), row[6]) for row in found.rows)
