@@ -21,10 +21,12 @@ import polars as pl
 from kg.errors import InputError
 from loaders.interface import Progress
 from loaders.lines import MARK, NOT_TEXT, line_starts, raw_records, utf8_lines
-from loaders.plan import BROKEN, LINE, SPAN, Batch
+from loaders.plan import BROKEN, LINE, SPAN, Batch, free_names
 
 _SAMPLE = 200
 """Lines looked at to learn a file's keys."""
+_SAMPLE_SIZE = 1 << 24
+"""Characters of them at most."""
 _NOT_JSON = "not a JSON object"
 _NUL = "\0"
 
@@ -40,7 +42,7 @@ class Sample:
 
 def sample(path: Path) -> Sample:
     """Raises InputError where the first lines hold no object."""
-    lines = list(islice(_inked_lines(path), _SAMPLE))
+    lines = _first_lines(path)
     if not lines:
         raise InputError(f"{path}: there is nothing in this file")
     if lines[0].startswith("["):
@@ -48,12 +50,24 @@ def sample(path: Path) -> Sample:
             f"{path}: is one JSON array; one object a line is needed (jq -c '.[]' makes that)"
         )
     objects = [o for line in lines if (o := _tried(json.loads, line)) is not None]
-    literals = not objects
+    literals = not any(objects)
     if literals:
-        objects = [o for line in lines if (o := _tried(ast.literal_eval, line)) is not None]
+        found = [o for line in lines if (o := _tried(ast.literal_eval, line)) is not None]
+        literals, objects = any(found), found or objects
     if not objects:
         raise InputError(f"{path}: line 1 is {_NOT_JSON}; one object a line is needed")
     return Sample({str(key): None for found in objects for key in found}, literals)
+
+
+def _first_lines(path: Path) -> list[str]:
+    lines: list[str] = []
+    size = 0
+    for line in islice(_inked_lines(path), _SAMPLE):
+        lines.append(line)
+        size += len(line)
+        if size > _SAMPLE_SIZE:
+            break
+    return lines
 
 
 def _inked_lines(path: Path) -> Iterator[str]:
@@ -91,6 +105,7 @@ class JsonLines:
         found = sample(self.path)
         seen = self.names if self.names is not None else found.keys
         self.columns = tuple(dict.fromkeys([*seen, *self.also]))
+        free_names(self.path, self.columns)
         self._literals = found.literals
 
     def batches(self) -> Iterator[Batch]:
@@ -129,7 +144,8 @@ class JsonLines:
     ) -> tuple[pl.DataFrame, np.ndarray]:
         """Objects of the lines that are neither blank nor bad, and which lines those are. Lines
         that are no objects are added to `bad`."""
-        good = _not_blank(data, starts)
+        good, first = _not_blank(data, starts)
+        bad |= {n: _NOT_JSON for n in good[first != ord("{")].tolist() if n not in bad}
         if bad:
             good = np.setdiff1d(good, np.fromiter(bad, np.int64))
         whole = len(good) == len(starts) - 1
@@ -165,17 +181,18 @@ class JsonLines:
         return raw_records(self.path, records, "utf-8")
 
 
-def _not_blank(data: bytes, starts: np.ndarray) -> np.ndarray:
-    """Lines with something other than white space on them."""
+def _not_blank(data: bytes, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lines with something other than white space on them, and the first byte of that."""
     letters = np.frombuffer(data, np.uint8)
     if len(starts) > 1 and (letters[starts[:-1]] > ord(" ")).all():
-        return np.arange(len(starts) - 1)
-    first = np.flatnonzero(letters > ord(" "))
-    if not len(first):
-        return np.empty(0, np.int64)
-    after = np.searchsorted(first, starts[:-1])
-    seen = first[np.minimum(after, len(first) - 1)]
-    return np.flatnonzero((after < len(first)) & (seen < starts[1:]))
+        return np.arange(len(starts) - 1), letters[starts[:-1]]
+    ink = np.flatnonzero(letters > ord(" "))
+    if not len(ink):
+        return np.empty(0, np.int64), np.empty(0, np.uint8)
+    after = np.searchsorted(ink, starts[:-1])
+    seen = ink[np.minimum(after, len(ink) - 1)]
+    lines = np.flatnonzero((after < len(ink)) & (seen < starts[1:]))
+    return lines, letters[seen[lines]]
 
 
 def _lines(data: bytes, starts: np.ndarray, lines: np.ndarray) -> bytes:
@@ -206,8 +223,16 @@ def _literals_to_json(data: bytes) -> tuple[bytes, dict[int, str]]:
     bad: dict[int, str] = {}
     out = []
     for place, line in enumerate(data.decode().split("\n")):
-        found = _tried(ast.literal_eval, line) if line.strip() else {}
-        if found is None:
+        as_json = _literal_to_json(line) if line.strip() else ""
+        if as_json is None:
             bad[place] = _NOT_JSON
-        out.append(json.dumps(found, default=str) if found else "")
+        out.append(as_json or "")
     return "\n".join(out).encode(), bad
+
+
+def _literal_to_json(line: str) -> str | None:
+    found = _tried(ast.literal_eval, line)
+    try:
+        return None if found is None else json.dumps(found, default=str)
+    except (TypeError, ValueError):  # a key that is no text, a number of too many digits
+        return None

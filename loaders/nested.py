@@ -39,16 +39,27 @@ def _decode(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
         return texts.str.json_decode(dtype)
     except pl.exceptions.ComputeError:
         # some cell only looks like a list, or holds objects; those few are found one by one
-        good = pl.Series([t is not None and _is_list(t, dtype) for t in texts])
-        kept = texts.to_frame("t").select(pl.when(good).then("t"))["t"]
-        if kept.null_count() == len(kept):
-            return pl.Series(texts.name, [None] * len(texts), dtype=dtype)
-        return kept.str.json_decode(dtype).alias(texts.name)
+        good = pl.Series([t is not None and _is_list(t, dtype) for t in texts], dtype=pl.Boolean)
+        return _decode_halves(texts.to_frame("t").select(pl.when(good).then("t"))["t"], dtype)
+
+
+def _decode_halves(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """What one reader of JSON takes and the other does not becomes null, and no other cell."""
+    if texts.null_count() == len(texts):
+        return pl.Series(texts.name, [None] * len(texts), dtype=dtype)
+    try:
+        return texts.str.json_decode(dtype)
+    except pl.exceptions.ComputeError:
+        if len(texts) == 1:
+            return pl.Series(texts.name, [None], dtype=dtype)
+    middle = len(texts) // 2
+    halves = texts[:middle], texts[middle:]
+    return pl.concat([_decode_halves(half, dtype) for half in halves])
 
 
 def _is_list(text: str, dtype: pl.DataType) -> bool:
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return False
     inner = found
@@ -57,3 +68,7 @@ def _is_list(text: str, dtype: pl.DataType) -> bool:
             return False
         inner = [e for f in found for e in f]
     return isinstance(inner, list) and not any(isinstance(e, (dict, list)) for e in inner)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
