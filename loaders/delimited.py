@@ -16,7 +16,7 @@ import pyarrow.csv as pa_csv
 from kg.errors import InputError
 from loaders.interface import Progress
 from loaders.lines import LONGEST, MARK, NOT_TEXT, cut, line_starts, raw_records, utf8_lines
-from loaders.plan import BROKEN, LINE, SPAN, Batch
+from loaders.plan import BROKEN, LINE, SPAN, Batch, free_names
 
 _INNER = "\x1f"
 """Stands in for a delimiter of several characters or of none of ASCII, which the parser does not
@@ -45,9 +45,10 @@ class Delimited:
     def __post_init__(self) -> None:
         if self.names:
             self.columns = tuple(self.names)
-            return
-        chunk = next(utf8_lines(self.path, self.encoding), None)
-        self.columns = self._header(chunk.data.split(b"\n", 1)[0].decode() if chunk else "")
+        else:
+            chunk = next(utf8_lines(self.path, self.encoding), None)
+            self.columns = self._header(chunk.data.split(b"\n", 1)[0].decode() if chunk else "")
+        free_names(self.path, self.columns)
 
     def _header(self, line: str) -> tuple[str, ...]:
         if not line.strip():

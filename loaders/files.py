@@ -89,11 +89,17 @@ def plain_name(path: Path) -> str:
 
 def estimated_size(path: Path) -> int:
     """Unpacked bytes, for a packed file by what its beginning gives."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        size = path.stat().st_size
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read ({e.strerror})") from e
+    if not any(head.startswith(magic) for magic in _MAGIC):
+        return size
     with unpacked(path) as source:
-        if not source.packed:
-            return source.size
         given = len(source.read(CHUNK))
-        return max(given, given * source.size // max(source.position, 1))
+        return max(given, given * size // max(source.position, 1))
 
 
 class Unpacked:
@@ -113,7 +119,7 @@ class Unpacked:
         foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
         if foreign:
             raise InputError(f"{path}: is {foreign}")
-        self.packed = codec is not None
+        self._packed = codec is not None
         self._stream = pa.CompressedInputStream(file, codec) if codec else file
         self.size = path.stat().st_size
 
@@ -123,7 +129,7 @@ class Unpacked:
         except OSError as e:
             raise InputError(f"{self._path}: damaged or cut short ({e})") from e
         self._given += len(data)
-        if self.packed and self._given > max(_HARMLESS, _STEEPEST * self.position):
+        if self._packed and self._given > max(_HARMLESS, _STEEPEST * self.position):
             raise InputError(
                 f"{self._path}: unpacks to more than {_STEEPEST} times its size, as a zip bomb "
                 "does; if it is none, unpack it first"

@@ -29,7 +29,11 @@ MARKED = "loaders.marked"
 codecs.register_error(MARKED, lambda e: (MARK, e.end))  # type: ignore[attr-defined]  # it has one
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ASCII = bytes(range(128))
-_WIDE = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _LONE_CR = re.compile(rb"\r(?!\n)")
 LONGEST = 1 << 26
 """Bytes of one line; a longer one is taken for a file that has no lines."""

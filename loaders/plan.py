@@ -8,17 +8,27 @@ it names is still an item.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
+from kg.errors import InputError
 from kg.schema import BEHAVIOURS, Type
+from loaders.spill import ROW
 
 LINE, SPAN = "__line", "__span"
 """Where a row's record starts (1-based, of the decompressed file) and how many lines it takes."""
 BROKEN = {LINE: pl.Int64, SPAN: pl.Int64, "reason": pl.String}
+
+
+def free_names(path: Path, columns: Iterable[str]) -> None:
+    """Raises InputError where a file names a column as we do ours."""
+    taken = next((c for c in columns if c in (LINE, SPAN, ROW)), None)
+    if taken is not None:
+        raise InputError(f"{path}: names a column {taken!r}, as we do one of ours; rename it")
 
 
 @dataclass(frozen=True)
