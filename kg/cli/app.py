@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kg.cli.ab import ab
 from kg.cli.audience import audience
 from kg.cli.audit import allowed, audit
 from kg.cli.consent import consent
@@ -66,4 +67,5 @@ app.add_typer(releases, name="releases")
 app.add_typer(keys, name="keys")
 app.add_typer(consent, name="consent")
 app.add_typer(audience, name="audience")
+app.add_typer(ab, name="ab")
 app.command("export-user")(export_user)

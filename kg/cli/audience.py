@@ -62,7 +62,7 @@ def where(
 
     if condition is None and not interested_in:
         raise typer.BadParameter("give a CONDITION, --interested-in or both")
-    _checked(output)
+    checked_suffix(output)
     url, here = store_url(store), settings()
     with audited("audience where", url) as act, open_chosen(url) as graph:
         found = find(
@@ -107,7 +107,7 @@ def lookalike(
     from kg.config import settings
     from kg.privacy.state import stored_ids
 
-    _checked(output)
+    checked_suffix(output)
     url = store_url(store)
     with audited("audience lookalike", url) as act, open_chosen(url) as graph:
         ids = stored_ids(graph, people(None, seed))
@@ -134,7 +134,7 @@ def lookalike(
     )
 
 
-def _checked(output: Path | None) -> None:
+def checked_suffix(output: Path | None) -> None:
     from kg.table_files import SUFFIXES
 
     if output is not None and output.suffix not in SUFFIXES:

@@ -1,0 +1,1 @@
+"""Experiments on users: who is in which arm, and what the arms did."""
