@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 from kg.evidence import in_words, resolve
 from kg.person import user_properties
 from kg.queries import internal, packaged
+from kg.steady import steady
 from kg.store import GraphStore
 
 Source = Literal["interest", "taste", "own items", "friends", "popular"]
@@ -89,7 +90,13 @@ def recommend(
     store: GraphStore, user_id: str, k: int = 10, *, sensitive: Collection[str] = ()
 ) -> Recommendations:
     """At most `k` items the user has no event with. `sensitive` categories (ids), and those below
-    them, are left out. Raises `NotFound` for an unknown user."""
+    them, are left out. Of one release as a whole. Raises `NotFound` for an unknown user."""
+    return steady(store, user_id, lambda: _recommend(store, user_id, k, sensitive))
+
+
+def _recommend(
+    store: GraphStore, user_id: str, k: int, sensitive: Collection[str]
+) -> Recommendations:
     properties = user_properties(store, user_id)
     seen = {row[0] for row in _rows(store, "seen_items", userId=user_id)}
     hidden = {row[0] for row in _rows(store, "items_under", categoryIds=sorted(sensitive))}

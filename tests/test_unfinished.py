@@ -181,6 +181,39 @@ def test_a_reader_sees_one_release_of_a_user(url: str, tmp_path: Path, every: in
         assert assert_whole(store, every) == 1
 
 
+def test_a_reader_beside_a_refresh_sees_a_user_whole(url: str, tmp_path: Path) -> None:
+    """The profile and its edges are renewed together, again and again."""
+    fill(url, tmp_path, 1)
+    done = threading.Event()
+    some = MANY[:600]
+
+    def look(seed: int) -> int:
+        draw, looks = random.Random(seed), 0
+        with open_store(url, read_only=True) as store:
+            while not done.is_set():
+                user = draw.choice(some)
+                figure, *scores = steady(store, user, profile_of(store, user))
+                assert scores == [[figure]] * len(EDGES)
+                looks += 1
+        return looks
+
+    with ThreadPoolExecutor(2) as threads:
+        readers = [threads.submit(look, seed) for seed in range(2)]
+        try:
+            with open_store(url) as store:
+                for step in (1, 0, 1, 0, 1):
+                    made = stepped(step)
+                    edges = {name: rows.slice(0, len(some)) for name, rows in made.edges.items()}
+                    store.renew_profiles(made.users.slice(0, len(some)), edges)
+        finally:
+            done.set()
+        assert all(reader.result() for reader in readers)
+    with open_store(url, read_only=True) as store:
+        assert store.query(
+            "MATCH (r:ProfileRelease) WHERE r.writingFrom IS NOT NULL RETURN count(r)"
+        ).rows == [[0]]
+
+
 def profile_of(store: GraphStore, user: str) -> Callable[[], list[object]]:
     """By three statements, as `kg profile` reads."""
 

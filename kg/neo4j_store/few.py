@@ -14,6 +14,7 @@ from kg.neo4j_store.columns import Column, sent
 from kg.neo4j_store.connection import Server, run
 from kg.neo4j_store.kinds import edge_kind, node_kind
 from kg.neo4j_store.pages import table_of
+from kg.neo4j_store.release_text import RENEWING
 from kg.neo4j_store.replace import SOURCES, BySource, by_source, distinct, replace_block
 from kg.neo4j_store.rows import pieces
 from kg.neo4j_store.write import check_ends, update
@@ -60,8 +61,9 @@ def _page(
 def renew_profiles(
     server: Server, users: pa.Table, edges: Mapping[str, pa.Table]
 ) -> dict[str, WriteCount]:
-    """One transaction holds a user's profile and edges."""
-    rows = distinct(USER, users)
+    """One transaction holds a user's profile and edges; as in a publish, the live release names the
+    block that is being committed."""
+    rows = distinct(USER, users).sort_by(USER.type.key)
     declared = {p.name for p in PROFILE_OF[USER.name]} | {USER.type.key}
     for column in rows.column_names:
         if column not in declared:
@@ -72,9 +74,17 @@ def renew_profiles(
     tables = [_checked(server, name, table, keys) for name, table in edges.items()]
     totals = {table.kind.name: WriteCount() for table in tables}
     for start in range(0, len(keys), SOURCES):
+        last = min(start + SOURCES, len(keys)) - 1
+        _say_who(server, keys[start].as_py(), keys[last].as_py())
         block = server.write(partial(_renew, rows=rows, tables=tables, start=start))
         totals = {name: total + block[name] for name, total in totals.items()}
+    _say_who(server, None, None)
     return {USER.name: WriteCount(updated=rows.num_rows), **totals}
+
+
+def _say_who(server: Server, first: str | None, last: str | None) -> None:
+    named = {"first": first, "last": last}
+    server.write(lambda tx: run(tx, RENEWING, named).consume())
 
 
 def _checked(server: Server, name: str, rows: pa.Table, users: pa.ChunkedArray) -> BySource:

@@ -19,6 +19,9 @@ BEGIN_RELEASE = "MERGE (r:ProfileRelease {version: $version}) SET r.status = 'wr
 NEXT_USERS = """
 MATCH (r:ProfileRelease {version: $version}) SET r.writingFrom = $first, r.writingTo = $last
 """
+RENEWING = """
+MATCH (r:ProfileRelease) WHERE r.status = 'live' SET r.writingFrom = $first, r.writingTo = $last
+"""
 FINISH_RELEASE = """
 MATCH (r:ProfileRelease {version: $version})
 SET r.status = 'live', r.writingFrom = null, r.writingTo = null
