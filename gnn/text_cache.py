@@ -9,10 +9,10 @@ No text is stored; a key is the BLAKE2b-128 hash of one.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 import tempfile
-import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +31,6 @@ Halves = NDArray[np.float16]
 MAGIC = b"KGTEXT1\n"
 HEADER = struct.Struct("<8sQQII")  # magic, rows, dim, checksum of keys, checksum of vectors
 SUFFIX, UNFINISHED = ".shard", ".part"
-A_DAY = 86_400
 
 
 @dataclass
@@ -63,9 +62,7 @@ class TextCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for path in self.folder.glob("*" + UNFINISHED):
-                with suppress(FileNotFoundError):  # another process may be tidying too
-                    if path.stat().st_mtime < time.time() - A_DAY:
-                        path.unlink()
+                _sweep(path)
         except OSError as e:
             raise _unwritable(self.folder, e) from e
 
@@ -171,15 +168,23 @@ def _write(path: Path, keys: Keys, vectors: Halves) -> None:
     handle, temporary = tempfile.mkstemp(suffix=UNFINISHED, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)  # while it is held, somebody is at it
             file.write(head + raw)
             file.write(body)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+            os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed writer left."""
+    with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> CacheError:
