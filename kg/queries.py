@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import ConfigError, NotFound, QueryError
-from kg.query_types import TYPES, convert, literal
-from kg.store import GraphStore, QueryResult
+from kg.query_types import EMPTY, TYPES, convert, literal
+from kg.store import GraphStore, PlanStep, QueryResult
 
 TWIN = ".embedded.cypher"
 
@@ -104,6 +104,12 @@ class NamedQuery:
             return convert(parameter.type, value)
         except ValueError as e:
             raise QueryError(f"query {self.name}: {parameter.name}={value!r}: {e}") from e
+
+    def explain(self, store: GraphStore, given: Mapping[str, Any] | None = None) -> list[PlanStep]:
+        """How the store would run it. A plan needs no values: what is not given stands empty."""
+        empty = {p.name: EMPTY[p.type] for p in self.parameters if p.required}
+        arguments = self.arguments({**empty, **(given or {})})
+        return store.explain(self.text_for(store.dialect), arguments)
 
     def run(
         self,

@@ -91,6 +91,11 @@ TYPES: dict[str, Callable[[Any], Any]] = {
 }
 """`time` is UTC epoch seconds, shown to people as a date; `map` is the properties of a node."""
 
+EMPTY: dict[str, Any] = {
+    "string": "", "int": 0, "float": 0.0, "bool": False, "strings": [], "time": 0, "map": {},
+}  # fmt: skip
+"""A value of each type for where none is needed."""
+
 
 def convert(type_: str, value: Any) -> Any:
     """`value` as a parameter of this type. Raises ValueError that says what it is not."""

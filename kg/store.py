@@ -51,6 +51,18 @@ class QueryResult:
 
 
 @dataclass(frozen=True)
+class PlanStep:
+    """One step of a query's plan, fed by the steps after it that are one deeper."""
+
+    depth: int
+    operator: str
+    """In the store's own words"""
+    details: str
+    rows: float | None = None
+    """How many the store expects; None where it does not say"""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Arrays for the model. `nodes[label]` has the key column and the columns asked for; a node's
     row in it is its integer id. `edges[table]` has `src`, `dst` as those ids (int64) and the
@@ -170,6 +182,9 @@ class GraphStore(Protocol):
         max_rows: int = 10_000,
     ) -> QueryResult:
         """One statement. Raises `WriteRefused`, `QueryError`, `QueryTimeout`."""
+
+    def explain(self, text: str, params: Mapping[str, Any] | None = None) -> list[PlanStep]:
+        """How the store would answer a reader's query; nothing is run. Raises as `query`."""
 
     def delete_users(self, user_ids: Sequence[str]) -> WriteCount:
         """The nodes and everything attached to them."""

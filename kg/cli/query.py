@@ -32,6 +32,9 @@ def query(
         str | None,
         typer.Option("--cypher", metavar="TEXT", help="Read-only Cypher of your own; - is stdin."),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the store's plan; nothing is run.")
+    ] = False,
     queries: Annotated[
         Path | None,
         typer.Option("--queries", metavar="DIR", help="Your own .cypher files (or KG_QUERIES)."),
@@ -58,6 +61,7 @@ def query(
     kg query --describe top_interests                parameters, columns, text
     kg query top_interests userId=A1 k=5             run it
     kg query best_users --format csv -o best.csv     into a file
+    kg query --explain best_users                    how the store would run it
     kg query --cypher 'MATCH (u:User) RETURN count(*) AS users'
     """
     from kg.config import settings
@@ -72,6 +76,10 @@ def query(
     known = load_queries(queries or settings().queries)
     if describe is not None:
         _describe(find_query(known, describe), as_json=chosen is Format.json)
+        return
+    if explain:
+        _explain(None if name is None else find_query(known, name), given or [], cypher,
+                 store_url(store), as_json=chosen is Format.json)  # fmt: skip
         return
     if name is None and cypher is None:
         _list(known, as_json=chosen is Format.json)
@@ -98,6 +106,25 @@ def query(
     write_rows(result, types, chosen, output)
     if result.truncated:
         note(f"cut at {limit} rows: there are more; --limit N asks for them")
+
+
+def _explain(
+    named: NamedQuery | None, given: list[str], cypher: str | None, url: str, *, as_json: bool
+) -> None:
+    if named is None and cypher is None:
+        raise typer.BadParameter("say which query: a NAME, or --cypher TEXT")
+    if named is None:
+        allowed("query --cypher")
+    with open_chosen(url) as graph:
+        if named is not None:
+            plan = named.explain(graph, _pairs(named, given))
+        else:
+            plan = graph.explain(sys.stdin.read() if cypher == "-" else str(cypher))
+    if as_json:
+        print_json([vars(step) for step in plan])
+        return
+    rows = [["  " * s.depth + s.operator, s.rows, s.details] for s in plan]
+    print_table(["step", "rows", "details"], rows)
 
 
 def _pairs(query: NamedQuery, given: list[str]) -> dict[str, Any]:

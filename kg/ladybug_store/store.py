@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from kg.around import around
 from kg.errors import ConfigError, StoreError, StoreUnavailable, WriteRefused
-from kg.ladybug_store import catalog, export, few, load, query, release
+from kg.ladybug_store import catalog, export, few, load, plan, query, release
 from kg.ladybug_store.columns import Rows
 from kg.ladybug_store.engine import Engine, Writing, acquire, one_line
 from kg.ladybug_store.engine import release as give_back
@@ -21,7 +21,7 @@ from kg.ladybug_store.nearest import nearest
 from kg.ladybug_store.tables import count
 from kg.profile import embedded
 from kg.schema import NODE_BY_LABEL
-from kg.store import Nearest, QueryResult, ReleaseTables, Snapshot, WriteCount
+from kg.store import Nearest, PlanStep, QueryResult, ReleaseTables, Snapshot, WriteCount
 
 SCHEME = "ladybug://"
 
@@ -127,6 +127,14 @@ class LadybugStore:
                 return query.run(connection, text, found, params, timeout_s, max_rows)
         with self._writing() as writing:
             return query.run(writing.connection, text, found, params, timeout_s, max_rows)
+
+    def explain(self, text: str, params: Mapping[str, Any] | None = None) -> list[PlanStep]:
+        given = params or {}
+        query.checked(text, given, read_only=True)
+        found = query.checked(f"EXPLAIN {text}", given, read_only=True)
+        with self._reading() as connection:
+            rows = query.run(connection, f"EXPLAIN {text}", found, given, 30.0, 1).rows
+        return plan.steps(str(rows[0][0]))
 
     def delete_users(self, user_ids: Sequence[str]) -> WriteCount:
         ids = list(dict.fromkeys(user_ids))

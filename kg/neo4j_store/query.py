@@ -18,7 +18,7 @@ from neo4j.exceptions import Neo4jError
 from kg.errors import QueryTimeout, WriteRefused
 from kg.neo4j_store.connection import Server, run
 from kg.neo4j_store.values import plain
-from kg.store import QueryResult
+from kg.store import PlanStep, QueryResult
 
 SUSPECT = ("csv", "call", "show", "terminate", "\\u")
 """One of these is in every text the server would let pass; Cypher 5 reads \\u0063 as c."""
@@ -76,6 +76,23 @@ def query(
         raise QueryTimeout(
             f"stopped after its {timeout_s:g} s; ask for less, or allow more time"
         ) from e
+
+
+def explain(server: Server, text: str, params: Mapping[str, Any]) -> list[PlanStep]:
+    """The server's plan of a text, which it does not run."""
+    plan = server.read(lambda tx: run(tx, f"EXPLAIN {text}", params).consume().plan)
+    return list(_steps(plan, 0))
+
+
+def _steps(plan: Any, depth: int) -> Iterator[PlanStep]:
+    if plan:
+        given = plan.get("args", {})
+        rows = given.get("EstimatedRows")
+        name = plan["operatorType"].split("@")[0]
+        details = " ".join(str(given.get("Details", "")).split())
+        yield PlanStep(depth, name, details, None if rows is None else float(rows))
+        for child in plan.get("children", ()):
+            yield from _steps(child, depth + 1)
 
 
 def _rows(

@@ -15,14 +15,22 @@ from kg.neo4j_store import ddl, few, text
 from kg.neo4j_store.connection import Server, connect, run
 from kg.neo4j_store.export import export
 from kg.neo4j_store.kinds import edge_kind, kind_of, node_kind
-from kg.neo4j_store.query import query
+from kg.neo4j_store.query import explain, query
 from kg.neo4j_store.release import write_release
 from kg.neo4j_store.replace import replace_edges
 from kg.neo4j_store.vector_index import nearest
 from kg.neo4j_store.write import bulk_load, delete_users, upsert
 from kg.profile import embedded
 from kg.schema import EDGE_TABLES, NODE_BY_LABEL
-from kg.store import GraphStore, Nearest, QueryResult, ReleaseTables, Snapshot, WriteCount
+from kg.store import (
+    GraphStore,
+    Nearest,
+    PlanStep,
+    QueryResult,
+    ReleaseTables,
+    Snapshot,
+    WriteCount,
+)
 
 
 class Neo4jStore:
@@ -114,6 +122,9 @@ class Neo4jStore:
             timeout_s=timeout_s,
             max_rows=max_rows,
         )
+
+    def explain(self, text: str, params: Mapping[str, Any] | None = None) -> list[PlanStep]:
+        return explain(self._server(), text, params or {})
 
     def delete_users(self, user_ids: Sequence[str]) -> WriteCount:
         return delete_users(self._writer(), node_kind("User", {}), user_ids)
