@@ -23,6 +23,8 @@ from loaders.plan import LINE, SPAN, Batch, free_names
 _ROWS = 1 << 16
 _SIZE = 1 << 26
 """Bytes of text looked at at once: a dictionary can say a long text a million times."""
+_MOST = 1 << 28
+"""Bytes that a batch may have at the worst without being looked at that way, which is slower."""
 _YEARS = range(1, 10_000)
 """What ISO text has room for; a moment of another year comes as its number."""
 
@@ -59,21 +61,33 @@ class Parquet:
 
     def _frames(self) -> Iterator[pl.DataFrame]:
         """Cells as text; those of bytes that are no text are MARK."""
-        with self._open(read_dictionary=list(self._texts)) as file, unchanged(self.path):
+        with (
+            self._open() as file,
+            self._open(read_dictionary=list(self._texts)) as folded,
+            unchanged(self.path),
+        ):
             total, done = file.metadata.num_rows, 0
-            batches = file.iter_batches(batch_size=_ROWS, columns=list(self.columns))
-            while True:
-                try:
-                    batch = next(batches, None)
-                    if batch is None:
-                        return
-                    for part in _in_size(batch):
-                        yield self._cells(part)
-                except (pa.ArrowException, OSError) as e:
-                    raise InputError(f"{self.path}: damaged or cut short ({_in_a_line(e)})") from e
-                done += len(batch)
-                if self.progress:
-                    self.progress(self.path.name, done, total)
+            try:
+                for group in range(file.num_row_groups):
+                    source = folded if self._unfolds_to_much(folded, group) else file
+                    for batch in source.iter_batches(_ROWS, [group], list(self.columns)):
+                        yield from (self._cells(part) for part in _in_size(batch))
+                        done += len(batch)
+                        if self.progress:
+                            self.progress(self.path.name, done, total)
+            except (pa.ArrowException, OSError) as e:
+                raise InputError(f"{self.path}: damaged or cut short ({_in_a_line(e)})") from e
+
+    def _unfolds_to_much(self, folded: pq.ParquetFile, group: int) -> bool:
+        """A batch of this row group may be long though the file is short: each of its rows can name
+        the longest text of its dictionary."""
+        about = folded.metadata.row_group(group)
+        rows = min(about.num_rows, _ROWS)
+        if not rows or not self._texts or rows * about.total_byte_size < _SIZE:
+            return False
+        first = next(folded.iter_batches(1, [group], list(self._texts)))
+        longest = (pc.max(pc.binary_length(c.dictionary)).as_py() or 0 for c in first.columns)
+        return bool(rows * sum(longest) > _MOST)
 
     def _cells(self, batch: pa.RecordBatch) -> pl.DataFrame:
         plain = {name: _plain(batch.column(name)) for name in self.columns}
