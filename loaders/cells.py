@@ -13,6 +13,8 @@ from loaders.plan import Value
 LONGEST_KEY = 8_000
 """Bytes; a store's index holds no longer ones (Neo4j: 8,164)."""
 EPOCH_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
+_DAYS = ("%d", "%e", "%j", "%D", "%F", "%c", "%x", "%v", "%+", "%s")
+"""Words of a time format that say the day."""
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -71,7 +73,7 @@ def _moment(cell: pl.Expr, fmt: str, timezone: str) -> pl.Expr:
         return pl.coalesce(exact, rough).floordiv(EPOCH_UNITS[fmt])
     if fmt == "iso":
         return _iso(stripped, timezone)
-    if not any(word in fmt for word in ("%d", "%e", "%j", "%D", "%F")):
+    if not any(word in fmt for word in _DAYS):
         stripped, fmt = stripped + " 01", fmt + " %d"
     return _epoch(stripped.str.to_datetime(fmt, time_unit="us", strict=False), timezone)
 

@@ -34,7 +34,7 @@ class Columns:
             if ours == name and other in there:
                 return pl.col(other)
         top, _, inner = name.partition(".")
-        if inner and top in there:
+        if inner and top in there and _is_path(inner):
             return pl.col(top).str.json_path_match(f"$.{inner}")
         return None
 
@@ -81,7 +81,8 @@ class Columns:
         read = number(said) if kind == Type.DOUBLE else integer(said)
         if cell.times is None:
             return read
-        scaled = (number(said).parsed * cell.times).round(10)  # 1999 × 0.01 is 19.99
+        product = (number(said).parsed * cell.times).round(10)  # 1999 × 0.01 is 19.99
+        scaled = pl.when(product.is_finite()).then(product)
         whole = scaled.round().cast(pl.Int64, strict=False)
         return Value(said, scaled if kind == Type.DOUBLE else whole, kind)
 
@@ -107,6 +108,14 @@ class Columns:
 
     def check(self, reject: Reject) -> Check:
         return Check(reject.reason, self.holds(reject))
+
+
+def _is_path(inner: str) -> bool:
+    try:
+        pl.Series(["{}"]).str.json_path_match(f"$.{inner}")
+    except pl.exceptions.ComputeError:
+        return False
+    return True
 
 
 def rows_of(source: Source, columns: Columns) -> Rows:

@@ -4,21 +4,31 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
 
 from kg.errors import ConfigError
 from kg.schema import EDGE_TABLES, NODE_BY_LABEL, Type
-from loaders.toml_lines import line_of
+from loaders import mapping_checks as checked
+from loaders.toml_lines import in_short, line_of, read_toml
 
 _ATTRIBUTE = re.compile(r"[a-z][A-Za-z0-9]*\Z")
 _TYPES = {"string": Type.STRING, "int": Type.INT64, "double": Type.DOUBLE, "bool": Type.BOOL,
           "strings": Type.STRINGS, "time": Type.INT64}  # fmt: skip
+_OURS = {"outlier", "derived", "src", "dst", "eventId"} | {
+    NODE_BY_LABEL[label].key for label in ("User", "Item", "Category")
+}
 TypeName = Literal["string", "int", "double", "bool", "strings", "time"]
 
 
@@ -49,14 +59,14 @@ class Cell(_Model):
     """The name of a [[lookups]] table that turns the text into another."""
     prefix: str = ""
     """Set before the text; keeps two kinds of ids apart."""
-    times: float | None = None
+    times: FiniteFloat | None = None
     """A factor: -1 turns the sign, 0.01 makes units of cents."""
     time: Annotated[list[str] | None, BeforeValidator(_columns)] = None
     """`s`, `ms`, `us`, `iso`, or strptime's words; several are tried in turn."""
     timezone: str = "UTC"
-    split: str | None = None
+    split: Annotated[str | None, Field(min_length=1)] = None
     """Separator of several values in one cell."""
-    path: str | None = None
+    path: Annotated[str | None, Field(min_length=1)] = None
     """Separator of the levels of nested categories, the broadest first."""
     type: TypeName | None = None
     """Of an attribute that the schema does not declare; default string."""
@@ -68,9 +78,11 @@ class Cell(_Model):
         if sum(x is not None for x in (self.column, self.columns, self.constant)) != 1:
             raise ValueError("needs one of column, columns, constant")
         if self.remove is not None:
-            _regex(self.remove)
+            checked.regex(self.remove)
         if self.timezone != "UTC":
-            _zone(self.timezone)
+            checked.zone(self.timezone)
+        for fmt in self.time or ():
+            checked.time_format(fmt)
         return self
 
     @property
@@ -92,8 +104,8 @@ class Condition(_Model):
     """A regular expression found anywhere in the cell."""
     unlike: str | None = None
     """A regular expression found nowhere in it."""
-    above: float | None = None
-    below: float | None = None
+    above: FiniteFloat | None = None
+    below: FiniteFloat | None = None
     missing: bool | None = None
 
     @property
@@ -107,7 +119,7 @@ class Condition(_Model):
             raise ValueError("needs one of equals, one_of, matches, unlike, above, below, missing")
         for pattern in (self.matches, self.unlike):
             if pattern is not None:
-                _regex(pattern)
+                checked.regex(pattern)
         return self
 
 
@@ -136,7 +148,7 @@ class Edge(_Model):
     key: Annotated[list[CellField] | None, BeforeValidator(_columns)] = None
     """What tells two events apart: the source's own id, or the columns that make one."""
     set: dict[str, CellField] = {}
-    scale: tuple[float, float] | None = None
+    scale: tuple[FiniteFloat, FiniteFloat] | None = None
     when: Condition | None = None
     count: Literal["weight"] | None = None
     reject: list[Reject] = []
@@ -154,6 +166,8 @@ class Edge(_Model):
         _properties(self.set, table.type.properties, "eventId", "cancels", "cancelledQuantity")
         if self.scale and ("rating" not in self.set or not self.scale[0] < self.scale[1]):
             raise ValueError("scale is the lowest and the highest rating, and needs set.rating")
+        if self.scale and not isfinite(self.scale[1] - self.scale[0]):
+            raise ValueError("scale is wider than a number can be")
         if self.scale and "weight" in self.set:
             raise ValueError("scale makes the weight; set.weight cannot be given with it")
         if self.type == "RATED" and not self.scale:
@@ -174,8 +188,8 @@ class Edge(_Model):
 class Lookup(_Model):
     name: str
     match: str
-    delimiter: str = ","
-    quote: str = '"'
+    delimiter: str = Field(default=",", min_length=1)
+    quote: str = Field(default='"', max_length=1)
     columns: list[str] | None = None
     encoding: str = "utf-8"
     key: str
@@ -183,7 +197,8 @@ class Lookup(_Model):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        _encoding(self.encoding)
+        checked.encoding(self.encoding)
+        checked.layout(self.delimiter, self.quote, self.columns)
         return self
 
 
@@ -214,7 +229,8 @@ class Source(_Model):
         if not self.nodes and not self.edges:
             raise ValueError("says nothing: give it [[files.nodes]] or [[files.edges]]")
         for encoding in self.encoding:
-            _encoding(encoding)
+            checked.encoding(encoding)
+        checked.layout(self.delimiter, self.quote, self.columns)
         if not self.nodes and all(e.many or e.dst.path for e in self.edges):
             raise ValueError("a row that only makes several edges needs [[files.nodes]] as well")
         return self
@@ -248,7 +264,7 @@ def property_type(name: str, cell: Cell, declared: dict[str, Type]) -> Type:
 def _properties(given: dict[str, Cell], declared: tuple[Any, ...], *ours: str) -> None:
     known = {p.name for p in declared}
     for name, cell in given.items():
-        if name in (*ours, "outlier", "derived"):
+        if name in (*ours, *_OURS):
             raise ValueError(f"{name} is not for a mapping to set")
         if name not in known and not _ATTRIBUTE.match(name):
             raise ValueError(f"{name!r} is not a property name: letters and digits, camelCase")
@@ -256,41 +272,15 @@ def _properties(given: dict[str, Cell], declared: tuple[Any, ...], *ours: str) -
             raise ValueError(f"{name} has its type from the schema")
 
 
-def _regex(pattern: str) -> None:
-    try:
-        pl.Series(["a"]).str.contains(pattern)
-    except pl.exceptions.ComputeError as e:
-        raise ValueError(f"{pattern!r} is not a regular expression ({e})") from None
-
-
-def _encoding(name: str) -> None:
-    try:
-        "".encode(name)
-    except LookupError:
-        raise ValueError(f"encoding {name!r} is not known") from None
-
-
-def _zone(name: str) -> None:
-    try:
-        pl.Series([datetime(2000, 1, 1)]).dt.replace_time_zone(name)
-    except pl.exceptions.ComputeError:
-        raise ValueError(f"time zone {name!r} is not known") from None
-
-
 def read_mapping(path: Path) -> Mapping:
     """Raises ConfigError that names the line of the first mistake."""
+    text, values = read_toml(path, "mapping")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"mapping {path}: cannot be read ({e})") from e
-    try:
-        return Mapping.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as e:
-        raise ConfigError(f"mapping {path}: {e}") from e
+        return Mapping.model_validate(values)
     except ValidationError as e:
         # a name that is not known explains the one that is missing
         first = min(e.errors(), key=lambda found: found["type"] != "extra_forbidden")
         where = [p for p in first["loc"] if not isinstance(p, str) or "[" not in p]
-        what = first["msg"].removeprefix("Value error, ")
+        what = in_short(first["msg"].removeprefix("Value error, "))
         name = next((str(p) for p in reversed(where) if isinstance(p, str)), "mapping")
         raise ConfigError(f"mapping {path}:{line_of(text, where)}: {name}: {what}") from e

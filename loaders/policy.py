@@ -12,7 +12,6 @@ users' ids are hashed where the load has a pseudonym key, and only there.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -23,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from kg.errors import ConfigError
 from kg.schema import BEHAVIOURS, EDGE_TABLES, NODE_BY_LABEL, SRC
-from loaders.toml_lines import line_of
+from loaders.toml_lines import in_short, line_of, read_toml
 
 DEFAULT = Path(__file__).parent / "default_policy.toml"
 EVENT = "event"
@@ -98,14 +97,9 @@ def _default() -> tuple[tuple[str, Action], ...]:
 
 
 def _read(path: Path) -> tuple[tuple[str, Action], ...]:
+    text, values = read_toml(path, "policy")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"policy {path}: cannot be read ({e})") from e
-    try:
-        return tuple(_File.model_validate(tomllib.loads(text)).fields.items())
-    except tomllib.TOMLDecodeError as e:
-        raise ConfigError(f"policy {path}: {e}") from e
+        return tuple(_File.model_validate(values).fields.items())
     except ValidationError as e:
         raise ConfigError(_said(path, text, e)) from e
 
@@ -117,10 +111,10 @@ def _said(path: Path, text: str, error: ValidationError) -> str:
     if first["type"] == "value_error":
         named = next((f for f in first["input"] if repr(f) in what), None)
         where = [*where, named] if named is not None else where
-        return f"policy {path}:{line_of(text, where)}: {what}"
+        return f"policy {path}:{line_of(text, where)}: {in_short(what)}"
     if first["type"] == "literal_error":
         what = f"{first['input']!r} is not one of {', '.join(get_args(Action))}"
-    return f"policy {path}:{line_of(text, where)}: {where[-1]}: {what}"
+    return f"policy {path}:{line_of(text, where)}: {where[-1]}: {in_short(what)}"
 
 
 def user_end(table: str) -> tuple[str, ...]:
