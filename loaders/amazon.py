@@ -26,6 +26,7 @@ _REVIEW = ("reviewerID", "user_id", "asin", "parent_asin", "overall", "rating", 
            "verified_purchase")  # fmt: skip
 _ITEM = ("asin", "parent_asin", "title", "description", "brand", "store", "price", "category",
          "categories", "main_cat", "main_category")  # fmt: skip
+_IDS = ("reviewerID", "user_id", "asin", "parent_asin")
 _PRICE = r"^\s*(?:from\s*)?(?:US)?\s*\$?\s*(-?[0-9][0-9,]*(?:\.[0-9]+)?)\s*(?:-\s*\$?[0-9.,]+)?\s*$"
 _NO_PRICE = ("—", "-", "None")
 _ENTITIES = {"&amp;": "&", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&lt;": "<", "&gt;": ">",
@@ -138,6 +139,6 @@ def _clean(cell: pl.Expr) -> pl.Expr:
 
 
 KINDS = (
-    Kind("reviews", _REVIEW, _is_review, _reviews),
-    Kind("items", _ITEM, _is_item, _items),
+    Kind("reviews", _REVIEW, _is_review, _reviews, _IDS),
+    Kind("items", _ITEM, _is_item, _items, _IDS),
 )

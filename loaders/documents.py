@@ -12,6 +12,7 @@ from loaders.files import estimated_size, find_files, plain_name
 from loaders.interface import Progress
 from loaders.jsonl import JsonLines, sample
 from loaders.plan import FilePlan, Reader, Rows
+from loaders.toml_lines import in_short
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Kind:
     recognised: Callable[[set[str]], bool]
     rows: Callable[[set[str]], Rows]
     """The meaning of rows that have these keys."""
+    ids: tuple[str, ...] = ()
+    """Keys that name something, and so cannot be lists."""
 
 
 def open_documents(
@@ -30,7 +33,7 @@ def open_documents(
 ) -> tuple[list[FilePlan], list[str]]:
     """Plans for the files that are of a known kind, and the others by name. Raises InputError
     for a file that was named and is of no kind, and where none is left."""
-    plans, unread = [], []
+    plans, unread, strange = [], [], ""
     files, named = find_files(paths)
     for path in files:
         name = plain_name(path)
@@ -41,18 +44,21 @@ def open_documents(
         keys = set(Delimited(path).columns if is_csv else sample(path).keys)
         kind = next((k for k in kinds if k.recognised(keys)), None)
         if kind is None and path in named:
-            raise InputError(
-                f"{path}: holds no {what}; its rows have {', '.join(sorted(keys)) or 'no keys'}"
-            )
+            raise InputError(f"{path}: holds no {what}; its rows have {_listed(keys)}")
         if kind is None:
             unread.append(str(path))
+            strange = strange or f"; the rows of {name} have {_listed(keys)}"
             continue
         reader: Reader = (
             Delimited(path, also=kind.keys, progress=progress)
             if is_csv
-            else JsonLines(path, kind.keys, progress=progress)
+            else JsonLines(path, kind.keys, flat=kind.ids, progress=progress)
         )
         plans.append(FilePlan(str(path), kind.holds, reader, kind.rows(keys), estimated_size(path)))
     if not plans:
-        raise InputError(f"{', '.join(map(str, paths)) or 'no path'}: holds no {what}")
+        raise InputError(f"{', '.join(map(str, paths)) or 'no path'}: holds no {what}{strange}")
     return plans, unread
+
+
+def _listed(keys: set[str]) -> str:
+    return in_short(", ".join(sorted(keys))) or "no keys"

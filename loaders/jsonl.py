@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -97,6 +97,8 @@ class JsonLines:
     """Keys to read although the first lines may lack them."""
     missing: Sequence[str] = ()
     """Values that say nothing, beside the empty text."""
+    flat: Collection[str] = ()
+    """Keys whose values cannot be lists or objects, for they name something."""
     progress: Progress | None = None
     columns: tuple[str, ...] = field(init=False)
     _literals: bool = field(init=False)
@@ -132,6 +134,7 @@ class JsonLines:
         if damaged is not None:
             bad |= dict.fromkeys(damaged.tolist(), NOT_TEXT)
         frame, at = self._parse(data, starts, bad)
+        frame, at = self._without_nested(frame, at, data, starts, bad)
         number = pl.Series(LINE, at + line, dtype=pl.Int64)
         frame = frame.with_columns(number, pl.lit(1, pl.Int64).alias(SPAN))
         places = sorted(bad)
@@ -162,6 +165,29 @@ class JsonLines:
             frame = frame.with_columns(pl.all().str.replace_all(_NUL, "\ufffd", literal=True))
         says = ~pl.all().is_in(["", *self.missing])
         return frame.select(pl.when(says).then(pl.all())), good
+
+    def _without_nested(
+        self,
+        frame: pl.DataFrame,
+        at: np.ndarray,
+        data: bytes,
+        starts: np.ndarray,
+        bad: dict[int, str],
+    ) -> tuple[pl.DataFrame, np.ndarray]:
+        """Without rows that have a list or an object for a flat key, which are added to `bad`. Only
+        lines with a value that looks like one are read again."""
+        flat = [name for name in self.flat if name in self.columns]
+        if not flat or not len(frame):
+            return frame, at
+        looks = pl.any_horizontal(pl.col(flat).str.contains(r"^[\[{]")).fill_null(False)
+        nested = np.zeros(len(frame), bool)
+        for row in frame.select(looks.alias("looks"))["looks"].arg_true().to_list():
+            line = int(at[row])
+            found = _tried(json.loads, data[starts[line] : starts[line + 1]].decode()) or {}
+            name = next((n for n in flat if isinstance(found.get(n), (list, dict))), None)
+            if name is not None:
+                nested[row], bad[line] = True, f"{name} is a list or an object"
+        return frame.filter(pl.Series(~nested)), at[~nested]
 
     def _read(self, data: bytes) -> pl.DataFrame | None:
         schema = dict.fromkeys(self.columns, pl.String)

@@ -34,6 +34,7 @@ _NEUTRAL = 0.5
 """Weight of an opinion that gives no rating on a scale that has one."""
 _DEEPEST = 8
 """Levels of categories that are kept."""
+_WHY = "!reason"
 _SIDE = {ROW: pl.lit(None, pl.UInt64), FILE: pl.lit(NO_FILE), OK: pl.lit(True)}
 """Marks of rows that are not a source row's own statement."""
 
@@ -136,14 +137,14 @@ def _edges(frame: pl.DataFrame, edge: EdgeRows, file_number: int, now: int, out:
     out.findings.update(found)
     reason = checks.first_reason(flags, listed)
     values = _softened(values, edge, now, out, own=own).with_columns(
-        reason, reason.is_null().alias(OK), pl.lit(file_number).alias(FILE)
+        reason.alias(_WHY), reason.is_null().alias(OK), pl.lit(file_number).alias(FILE)
     )
     for end, label in ((SRC, table.src), (DST, table.dst)):
         named = values.filter(~checks.too_long(end))[end]  # an empty one is dropped with it
         out.named.append((label, named.unique()))
     if own:
-        refused = values.filter(pl.col("reason").is_not_null())
-        out.rejected.append(refused.select(*BROKEN))
+        refused = values.filter(pl.col(_WHY).is_not_null())
+        out.rejected.append(refused.select(LINE, SPAN, pl.col(_WHY).alias("reason")))
     else:
         values = values.filter(OK).with_columns(pl.lit(None, pl.UInt64).alias(ROW))
         if edge.count is None:
@@ -155,7 +156,7 @@ def _edges(frame: pl.DataFrame, edge: EdgeRows, file_number: int, now: int, out:
         whole = pl.col(SRC).is_not_null() & pl.col(DST).is_not_null()
         values = values.with_columns(pl.when(whole).then(table.type.key).alias(table.type.key))
         values = values.with_columns(_weight(edge))
-    kept = [c for c in values.columns if c[0] not in "?!" and c not in (LINE, SPAN, "reason")]
+    kept = [c for c in values.columns if c[0] not in "?!" and c not in (LINE, SPAN)]
     out.rows.append((edge.table, values.select(kept)))
 
 

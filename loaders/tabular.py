@@ -16,9 +16,9 @@ from loaders.lines import utf8_lines
 from loaders.mapping import Cell, Condition, Lookup, Source, read_mapping
 from loaders.mapping import Mapping as ShopMapping
 from loaders.parquet import Parquet
-from loaders.plan import FilePlan, Reader
+from loaders.plan import LINE, FilePlan, Reader
 from loaders.sources import MAPPINGS
-from loaders.toml_lines import line_of
+from loaders.toml_lines import in_short, line_of
 
 _BY_SUFFIX = {".json": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
               ".pq": "parquet"}  # fmt: skip
@@ -100,11 +100,14 @@ def _read_lookup(lookup: Lookup, files: Sequence[Path], at: Path) -> tuple[list[
     )
     for name in (lookup.key, lookup.value):
         if name not in reader.columns:
-            raise InputError(f"{path}: has no column {name!r}; it has {', '.join(reader.columns)}")
-    frames = [b.frame.select(key=lookup.key, value=lookup.value) for b in reader.batches()]
+            raise InputError(f"{path}: has no column {name!r}; it has {_listed(reader.columns)}")
     known: dict[str, str] = {}
-    for frame in frames:
-        known.update(frame.drop_nulls().iter_rows())
+    for batch in reader.batches():
+        if len(batch.broken):
+            first = batch.broken.sort(LINE).row(0, named=True)
+            raise InputError(f"{path}:{first[LINE]}: {first['reason']}")
+        rows = batch.frame.select(key=lookup.key, value=lookup.value)
+        known.update(rows.drop_nulls().iter_rows())
     return list(known), list(known.values())
 
 
@@ -113,7 +116,9 @@ def _reader(path: Path, source: Source, progress: Progress | None) -> Reader:
     if kind == "jsonl":
         cells = [c for _, c in _reads(source, 0) if isinstance(c, Cell) and c.optional]
         rare = [name.partition(".")[0] for c in cells for name in c.reads]
-        return JsonLines(path, also=rare, missing=source.missing, progress=progress)
+        return JsonLines(
+            path, also=rare, missing=source.missing, flat=_ids(source), progress=progress
+        )
     if kind == "parquet":
         return Parquet(path, source.missing, progress=progress)
     return Delimited(
@@ -125,6 +130,15 @@ def _reader(path: Path, source: Source, progress: Progress | None) -> Reader:
         source.missing,
         progress=progress,
     )
+
+
+def _ids(source: Source) -> set[str]:
+    """Columns that name something, and so cannot be lists."""
+    keys = [node.key for node in source.nodes]
+    keys += [end for edge in source.edges for end in (edge.src, edge.dst, *(edge.key or ()))]
+    renamed = {ours: theirs for theirs, ours in source.rename.items()}
+    flat = {name for key in keys if not key.split and not key.path for name in key.reads}
+    return flat | {renamed[name] for name in flat if name in renamed}
 
 
 def _encoding(path: Path, candidates: Sequence[str]) -> str:
@@ -160,8 +174,12 @@ def _check_columns(path: Path, source: Source, columns: Columns, at: Path, place
         optional = isinstance(cell, Cell) and cell.optional
         for name in cell.reads:
             if not optional and not columns.has(name):
-                line = line_of(at.read_text(encoding="utf-8"), location)
-                has = ", ".join(columns.reader.columns)
+                line = line_of(at.read_text(encoding="utf-8-sig"), location)
                 raise InputError(
-                    f"{path}: has no column {name!r}, which {at.name}:{line} reads; it has {has}"
+                    f"{path}: has no column {name!r}, which {at.name}:{line} reads; it has "
+                    f"{_listed(columns.reader.columns)}"
                 )
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return in_short(", ".join(columns)) or "none"

@@ -29,6 +29,7 @@ _BUSINESS = ("business_id", "name", "city", "state", "categories", "stars", "rev
 _USER = ("user_id", "yelping_since", "review_count", "average_stars", "fans", "useful", "votes",
          "friends", "compliments", *(f"compliment_{c}" for c in _COMPLIMENTS))  # fmt: skip
 _TIP = ("user_id", "business_id", "text", "date", "likes", "compliment_count")
+_IDS = ("review_id", "user_id", "business_id")
 _WITH_COMMA = ("Beer, Wine & Spirits", "Books, Mags, Music & Video", "Used, Vintage & Consignment")
 """Categories whose names hold the comma that separates them in the later layout."""
 _HELD = "\x1f"
@@ -129,13 +130,14 @@ def _has(*needed: str) -> frozenset[str]:
 
 
 KINDS = (
-    Kind("reviews", _REVIEW, _has("review_id", "user_id", "business_id").issubset, _reviews),
-    Kind("users", _USER, _has("user_id", "yelping_since").issubset, _users),
-    Kind("tips", _TIP, _has("user_id", "business_id", "text", "date").issubset, _tips),
+    Kind("reviews", _REVIEW, _has("review_id", "user_id", "business_id").issubset, _reviews, _IDS),
+    Kind("users", _USER, _has("user_id", "yelping_since").issubset, _users, _IDS),
+    Kind("tips", _TIP, _has("user_id", "business_id", "text", "date").issubset, _tips, _IDS),
     Kind(
         "businesses",
         _BUSINESS,
         lambda keys: {"business_id", "name"} <= keys and "user_id" not in keys,
         _businesses,
+        _IDS,
     ),
 )
