@@ -14,11 +14,11 @@ from kg.errors import ConfigError, InputError, KgError, StrictReject
 from loaders.interface import FileReport, LoadReport, Progress, Staged
 from loaders.judge import judge
 from loaders.merge import Account
-from loaders.plan import BROKEN, LINE, FilePlan
+from loaders.plan import LINE, FilePlan
 from loaders.protect import Protection, Protector
 from loaders.protect_staged import protect_staged
 from loaders.rejects import NAME as REJECTS
-from loaders.rejects import append_rejects
+from loaders.rejects import Rejects
 from loaders.sources import GENERATED, SOURCES
 from loaders.tables import Tables, layouts
 
@@ -103,14 +103,14 @@ def _stage(
     rows: list[int] = []
     rejected: list[int] = []
     for number, plan in enumerate(plans):
-        count, refused = _read(
-            plan, number, tables, findings, now=now, strict=strict, protector=protector
+        refused = Rejects(into, plan, with_text=protector.keyed is None)
+        rows.append(
+            _read(
+                plan, number, tables, findings, refused, now=now, strict=strict, protector=protector
+            )
         )
-        if len(refused):
-            append_rejects(into, plan, refused, with_text=protector.keyed is None)
-            reasons.update(dict(refused["reason"].value_counts().iter_rows()))
-        rows.append(count)
-        rejected.append(len(refused))
+        reasons += refused.reasons
+        rejected.append(refused.reasons.total())
     if not any(rows):
         raise InputError(f"{', '.join(p.file for p in plans)}: there is no row to load")
     for done, name in enumerate(tables.finish(), 1):
@@ -151,14 +151,14 @@ def _read(
     number: int,
     tables: Tables,
     findings: Counter[str],
+    refused: Rejects,
     *,
     now: int,
     strict: bool,
     protector: Protector,
-) -> tuple[int, pl.DataFrame]:
-    """Rows of the file, and those rejected."""
+) -> int:
+    """Rows of the file."""
     count = 0
-    refused = [pl.DataFrame(schema=BROKEN)]
     for batch in plan.reader.batches():
         judged = judge(batch, plan.rows, number, now, protector.checks)
         rejected = pl.concat(judged.rejected)
@@ -167,10 +167,11 @@ def _read(
             raise StrictReject(f"{plan.file}:{first[LINE]}: {first['reason']}")
         protector.judged(judged)
         tables.add(judged)
-        refused.append(rejected)
+        refused.add(rejected)
         findings.update(judged.findings)
         count += len(batch.frame) + len(batch.broken)
-    return count, pl.concat(refused)
+    refused.write()
+    return count
 
 
 def _file_report(
