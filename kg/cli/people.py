@@ -14,9 +14,14 @@ def people(users: list[str] | None, file: Path | None) -> list[str]:
     named = list(users or [])
     if file is not None:
         try:
-            lines = file.read_text(encoding="utf-8").split("\n")
-        except (OSError, UnicodeDecodeError) as e:
-            raise ConfigError(f"cannot read {file}: {e}") from e
+            lines = file.read_text(encoding="utf-8-sig").split("\n")
+        except UnicodeDecodeError as e:
+            raise ConfigError(f"cannot read {file}: byte {e.start:,} is not UTF-8") from e
+        except OSError as e:
+            raise ConfigError(f"cannot read {file}: {e.strerror}") from e
+        strange = next((n for n, line in enumerate(lines, 1) if "\0" in line), None)
+        if strange is not None:
+            raise ConfigError(f"{file}:{strange}: holds a NUL; is it text in UTF-8?")
         named += [line.removesuffix("\r") for line in lines if line.strip()]
     if not named:
         raise typer.BadParameter("give a USER, or --file FILE with one a line")
