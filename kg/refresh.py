@@ -46,6 +46,18 @@ class Refreshed:
     written: dict[str, WriteCount]
 
 
+def live_model(store: GraphStore, releases: Path) -> tuple[Card, Kept]:
+    """What the live release keeps to profile single users. Raises as `Refresher.open`."""
+    version = live_version(store)
+    if version is None:
+        raise ReleaseError(f"{store.url}: no release is live; run `kg train`, then `kg publish`")
+    card = read_card(releases, version)
+    verify(releases / version)
+    with needs_training_packages():
+        from gnn.checkpoint import load_kept_model
+    return card, load_kept_model(releases / version / "model")
+
+
 @dataclass
 class Refresher:
     """A live release held ready: opened once, it answers many refreshes."""
@@ -65,16 +77,7 @@ class Refresher:
         """`training` says which encoder, cache and sensitive categories; the settings are the
         release's own. Raises ReleaseError (no live release, a folder that was changed), NotFound
         (its folder is not here), ModelError (trained before releases could refresh)."""
-        version = live_version(store)
-        if version is None:
-            raise ReleaseError(
-                f"{store.url}: no release is live; run `kg train`, then `kg publish`"
-            )
-        card = read_card(releases, version)
-        verify(releases / version)
-        with needs_training_packages():
-            from gnn.checkpoint import load_kept_model
-        kept = load_kept_model(releases / version / "model")
+        card, kept = live_model(store, releases)
         ids, vectors = _all_vectors(store, kept.trained.config.dim)
         return cls(store, card, kept, training, ids, vectors)
 
@@ -112,7 +115,7 @@ class Refresher:
                 progress("refresh", n * AT_ONCE, len(wanted))
             near = _around(self.store, block, left_out)
             moment = as_of or self._moment([near], now)
-            renewed, came = self._renewed(near, len(block), moment)
+            renewed, came = self.renewed(near, len(block), moment)
             new_items += came
             self._learn(renewed)
             tables = dict(renewed.edges)
@@ -140,7 +143,9 @@ class Refresher:
         last = [pc.max(s.edges[name]["at"]).as_py() for s in near for name in BEHAVIOURS]
         return min(now, max([self.card.as_of, *(int(t) + 1 for t in last if t is not None)]))
 
-    def _renewed(self, near: Snapshot, asked: int, as_of: int | None) -> tuple[Renewed, int]:
+    def renewed(self, near: Snapshot, asked: int, as_of: int | None) -> tuple[Renewed, int]:
+        """The first `asked` users of `near`, whose neighbourhood it is, and how many of its items
+        came after the release. Nothing is written."""
         from gnn.refresh import is_new, profile_users
 
         ids = near.nodes["User"]["userId"].slice(0, asked)
