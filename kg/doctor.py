@@ -148,7 +148,7 @@ def _store(url: str) -> Iterator[Finding]:
         return
     try:
         with open_store(url, read_only=True) as store:
-            counts = store.counts()
+            counts, missing = store.counts(), store.missing_schema()
     except KgError as e:
         yield Finding(what="store", status="broken", detail=str(e), mend="see the message")
         return
@@ -159,6 +159,26 @@ def _store(url: str) -> Iterator[Finding]:
         detail=f"{url}: {rows or 'empty'}",
         mend=None if counts else "kg load SOURCE PATH…",
     )
+    if counts:
+        yield Finding(
+            what="schema",
+            status="missing" if missing else "ok",
+            detail=f"{len(missing)} keys or tables are not there, such as {missing[0]}; what looks "
+            "for a node reads all of them"
+            if missing
+            else "all keys and tables are there",
+            mend="kg doctor --mend" if missing else None,
+        )
+
+
+def mend(store_url: str) -> list[str]:
+    """Makes what the store's schema lacks; returns its names. Idempotent."""
+    with open_store(store_url, read_only=True) as store:  # which makes no empty file
+        missing = store.missing_schema()
+    if missing:
+        with open_store(store_url) as store:
+            store.ensure_schema()
+    return missing
 
 
 def _releases(folder: Path) -> Iterator[Finding]:

@@ -118,6 +118,10 @@ class GraphStore(Protocol):
         """Constraints, tables and columns of `kg.schema` and `kg.profile`. Idempotent. `attributes`
         names columns a source adds to a table ("User" → country: string)."""
 
+    def missing_schema(self) -> list[str]:
+        """What `ensure_schema` would make: names of constraints, or statements. Not empty after an
+        offline import, say; without its keys a server looks at every node to find one."""
+
     def attributes(self) -> dict[str, pa.Schema]:
         """Columns that sources added to what `kg.schema` and `kg.profile` declare, by table; only
         tables that have any."""

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from kg.cli.options import Json, Store, store_url
-from kg.cli.output import print_json, print_table
+from kg.cli.output import print_json, print_line, print_table
 
 
-def doctor(store: Store = None, json_: Json = False) -> None:
-    """Look at Python, packages, extras, GPU, text encoder, store and releases. Changes nothing.
+def doctor(
+    mend: Annotated[
+        bool,
+        typer.Option("--mend", help="First make the keys and tables that the store lacks."),
+    ] = False,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Look at Python, packages, extras, GPU, text encoder, store, schema and releases.
 
-    Exits 1 where something that is needed is broken.
+    Changes nothing without --mend. Exits 1 where something that is needed is broken.
 
     \b
     kg doctor
+    kg doctor --mend
     """
     from kg.config import settings
     from kg.doctor import examine
+    from kg.doctor import mend as mend_schema
 
+    if mend:
+        made = mend_schema(store_url(store))
+        if not json_:
+            print_line(f"made {len(made)} keys and tables" if made else "nothing to mend")
     found = examine(settings(), store_url(store))
     if json_:
         print_json([f.model_dump() for f in found])

@@ -53,6 +53,10 @@ class LadybugStore:
             for statement in catalog.missing(writing.connection, attributes or {}):
                 writing.connection.execute(statement)
 
+    def missing_schema(self) -> list[str]:
+        with self._reading() as connection:
+            return catalog.missing(connection, {})
+
     def attributes(self) -> dict[str, pa.Schema]:
         with self._reading() as connection:
             return catalog.attributes(connection)

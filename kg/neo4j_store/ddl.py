@@ -20,14 +20,18 @@ from kg.schema import EDGES, NODES, Type
 def ensure_schema(server: Server, attributes: Mapping[str, pa.Schema] | None) -> None:
     """Idempotent. Raises StoreError where existing data breaks a constraint, or an attribute has
     another type already."""
-    there = set(server.read(lambda tx: run(tx, text.CONSTRAINTS).single(strict=True)["names"]))
-    for name, statement in constraints().items():
-        if name not in there:
-            server.statement(statement)
+    for statement in missing_constraints(server).values():
+        server.statement(statement)
     if attributes:
         added = _new(attributes, read_attributes(server))
         if added:
             server.write(partial(_note, added=added))
+
+
+def missing_constraints(server: Server) -> dict[str, str]:
+    """Name and statement of each."""
+    there = set(server.read(lambda tx: run(tx, text.CONSTRAINTS).single(strict=True)["names"]))
+    return {name: text_ for name, text_ in constraints().items() if name not in there}
 
 
 def read_attributes(server: Server) -> Attributes:

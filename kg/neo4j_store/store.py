@@ -53,6 +53,9 @@ class Neo4jStore:
     def ensure_schema(self, attributes: Mapping[str, pa.Schema] | None = None) -> None:
         ddl.ensure_schema(self._writer(), attributes)
 
+    def missing_schema(self) -> list[str]:
+        return list(ddl.missing_constraints(self._server()))
+
     def attributes(self) -> dict[str, pa.Schema]:
         added = ddl.read_attributes(self._server())
         return {

@@ -1,0 +1,67 @@
+"""What `kg doctor` says of a store's schema, and how it mends it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kg.cli import main
+from kg.store import GraphStore, open_store
+from tests.store.tables import SHOP, load_shop
+
+STORES = [pytest.param("ladybug"), pytest.param("neo4j", marks=pytest.mark.neo4j)]
+
+
+@pytest.fixture(params=STORES)
+def lacking(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store with data that lacks a table or a key."""
+    url = f"ladybug://{tmp_path}/kg.lbug"
+    if request.param == "neo4j":
+        url = str(request.getfixturevalue("empty_neo4j"))
+    with open_store(url) as store:
+        store.ensure_schema()
+        load_shop(store, SHOP)
+        drop = (
+            "DROP TABLE CARTED" if store.dialect == "ladybug" else "DROP CONSTRAINT kg_Item_itemId"
+        )
+        store.query(drop, read_only=False)
+    return url
+
+
+def schema(url: str, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, str]:
+    main(["doctor", "--store", url, "--json", *options])
+    found = json.loads(capsys.readouterr().out)
+    return next(f for f in found if f["what"] == "schema")
+
+
+def test_what_is_missing_is_named(lacking: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what mends it, and nothing is changed."""
+    for _ in range(2):
+        found = schema(lacking, capsys)
+        assert found["status"] == "missing"
+        assert "1 keys or tables are not there, such as" in found["detail"]
+        assert found["mend"] == "kg doctor --mend"
+
+
+def test_mending_makes_it(lacking: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """And then it is there."""
+    assert schema(lacking, capsys, "--mend")["status"] == "ok"
+    with open_store(lacking, read_only=True) as store:
+        assert store.missing_schema() == []
+
+
+def test_mending_what_is_whole_changes_nothing(
+    shop_store: GraphStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says so."""
+    main(["doctor", "--store", shop_store.url, "--mend"])
+    assert capsys.readouterr().out.startswith("nothing to mend")
+
+
+def test_mending_makes_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is none, that is the error."""
+    assert main(["doctor", "--store", f"ladybug://{tmp_path}/none.lbug", "--mend"]) == 1
+    assert "no store there yet" in capsys.readouterr().err
+    assert not (tmp_path / "none.lbug").exists()
