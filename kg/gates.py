@@ -6,70 +6,13 @@ and the threshold. `kg publish` asks all of them; `--force REASON` overrides and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kg.profile import USER_PROFILE
-from kg.release_diff import BINS, CATEGORIES, NOT_COMPARED, interest_shift, psi, top_jaccard
+from kg.drift import steady_interests, steady_properties, steady_segments
+from kg.gate_case import SHOWN, Case, Gate, Thresholds, shown
 from kg.releases import GateResult
-
-
-class Thresholds(BaseSettings):
-    """What each gate demands. `KG_GATE_INTEREST_CHURN=0.5` in the environment changes one."""
-
-    model_config = SettingsConfigDict(env_prefix="KG_GATE_", env_file=".env", extra="ignore")
-
-    effective_rank: float = 4.0
-    """Dimensions the user embeddings really use (exp of the entropy of their spectrum)."""
-    mean_cosine: float = 0.95
-    """Mean cosine of two users may not exceed this: above, all users look alike."""
-    below_popularity: float = 1.0
-    """NDCG@20 of the model over that of popularity."""
-    calibration_error: float = 0.05
-    """ECE of interest scores on the test period, above what right probabilities would show on as
-    little data."""
-    degree_correlation: float = 0.98
-    """Mean correlation of a user's item scores with the items' popularity may not exceed this:
-    above, there is no taste in them."""
-    leak: float = 0.05
-    """Held-out events may not stand higher in the ranking than those the model looked at, by more
-    than this share of all items: then it knew them."""
-    repeat_error: float = 1e-4
-    """Largest difference of a vector between two looks at one graph."""
-    coverage: float = 0.5
-    """Share of the users with events who must have an interest."""
-    property_shift: float = 1.0
-    """Population stability index of any property against the live release; 0.25 is called much."""
-    interest_churn: float = 0.9
-    """Interests in categories that came or went against the live release, of all."""
-    segment_shift: float = 0.5
-    """Population stability index of the sizes of segments, the largest first."""
-
-
-Figures = Mapping[str, Any]
-Tables = Mapping[str, pa.Table]
-
-
-@dataclass(frozen=True)
-class Case:
-    """What the gates are asked about."""
-
-    health: Figures
-    """Of the candidate's card"""
-    tables: Tables
-    live: Tables | None = None
-    """Of the release that readers see; None where there is none"""
-
-
-Gate = Callable[[Case, Thresholds], GateResult]
-SHOWN = 10
-"""Users named by a gate that failed."""
 
 
 def finite(case: Case, limits: Thresholds) -> GateResult:
@@ -122,8 +65,8 @@ def not_collapsed(case: Case, limits: Thresholds) -> GateResult:
         passed=passed,
         figure=rank,
         threshold=limits.effective_rank,
-        says=f"user embeddings: effective rank {_f(rank)} (at least {limits.effective_rank}), "
-        f"mean cosine {_f(cosine)} (at most {limits.mean_cosine})",
+        says=f"user embeddings: effective rank {shown(rank)} (at least {limits.effective_rank}), "
+        f"mean cosine {shown(cosine)} (at most {limits.mean_cosine})",
     )
 
 
@@ -137,7 +80,8 @@ def not_below_popularity(case: Case, limits: Thresholds) -> GateResult:
         passed=ratio is None or ratio >= limits.below_popularity,
         figure=ratio,
         threshold=limits.below_popularity,
-        says=f"NDCG@20 {_f(model)} beside popularity {_f(base)}, standard error {_f(error)}",
+        says=f"NDCG@20 {shown(model)} beside popularity {shown(base)}, "
+        f"standard error {shown(error)}",
     )
 
 
@@ -150,7 +94,8 @@ def calibrated(case: Case, limits: Thresholds) -> GateResult:
         passed=excess is None or excess <= limits.calibration_error,
         figure=excess,
         threshold=limits.calibration_error,
-        says=f"calibration error of interest scores {_f(error)}, {_f(by_chance)} of it by chance",
+        says=f"calibration error of interest scores {shown(error)}, "
+        f"{shown(by_chance)} of it by chance",
     )
 
 
@@ -164,7 +109,7 @@ def personal(case: Case, limits: Thresholds) -> GateResult:
         passed=figure is None or figure <= limits.degree_correlation,
         figure=figure,
         threshold=limits.degree_correlation,
-        says=f"a user's item scores correlate by {_f(figure)} with popularity",
+        says=f"a user's item scores correlate by {shown(figure)} with popularity",
     )
 
 
@@ -199,8 +144,8 @@ def no_leak(case: Case, limits: Thresholds) -> GateResult:
         passed=figure is None or figure <= limits.leak,
         figure=figure,
         threshold=limits.leak,
-        says=f"held-out events stand above {_f(held_out)} of all items, known ones above "
-        f"{_f(seen)}, {_f(by_chance)} of that by chance",
+        says=f"held-out events stand above {shown(held_out)} of all items, known ones above "
+        f"{shown(seen)}, {shown(by_chance)} of that by chance",
     )
 
 
@@ -211,7 +156,7 @@ def repeatable(case: Case, limits: Thresholds) -> GateResult:
         passed=figure is None or figure <= limits.repeat_error,
         figure=figure,
         threshold=limits.repeat_error,
-        says=f"two looks at the graph differ by {_f(figure)}",
+        says=f"two looks at the graph differ by {shown(figure)}",
     )
 
 
@@ -230,76 +175,9 @@ def covers(case: Case, limits: Thresholds) -> GateResult:
         passed=figure is None or figure >= limits.coverage,
         figure=figure,
         threshold=limits.coverage,
-        says=f"{_f(figure)} of the users with events have an interest",
+        says=f"{shown(figure)} of the users with events have an interest",
         users=silent.slice(0, SHOWN).to_pylist(),
     )
-
-
-def _drift(
-    gate: str, figure: float | None, limit: float, says: str, users: list[str] | None = None
-) -> GateResult:
-    passed = figure is None or figure <= limit
-    text = f"{says} against the live release" if figure is not None else "no live release"
-    return GateResult(
-        gate=gate, passed=passed, figure=figure, threshold=limit, says=text,
-        users=[] if passed or users is None else users,
-    )  # fmt: skip
-
-
-def _surely_moved(before: pa.ChunkedArray, after: pa.ChunkedArray) -> float | None:
-    """PSI beyond what chance explains, which is near to chi-squared over the number of users."""
-    moved = psi(before, after)
-    if moved is None:
-        return None
-    values = len(pc.unique(pa.chunked_array([*before.chunks, *after.chunks])))
-    free = max(1, min(BINS, values) - 1)
-    chance = (free + 3 * (2 * free) ** 0.5) * (1 / len(before) + 1 / len(after))
-    return max(0.0, float(moved - chance))
-
-
-def steady_properties(case: Case, limits: Thresholds) -> GateResult:
-    """The spread of each property, segments apart."""
-    worst, name = None, ""
-    if case.live is not None:
-        old, new = case.live["users"], case.tables["users"]
-        there = set(new.column_names)
-        for p in USER_PROFILE:
-            if p.name in (*NOT_COMPARED, "segment") or p.name not in old.column_names:
-                continue
-            moved = _surely_moved(old[p.name], new[p.name]) if p.name in there else None
-            if moved is not None and (worst is None or moved > worst):
-                worst, name = moved, p.name
-    return _drift(
-        "steady_properties", worst, limits.property_shift, f"PSI of {name} is {_f(worst)}"
-    )
-
-
-def steady_interests(case: Case, limits: Thresholds) -> GateResult:
-    figure, lost = None, []
-    old, new = (t.get(CATEGORIES) for t in (case.live or {}, case.tables))
-    if old is not None and new is not None and old.num_rows:
-        figure = interest_shift(CATEGORIES, old, new).churn
-        kept = top_jaccard(old, new).sort("jaccard", "userId")
-        lost = kept["userId"].head(SHOWN).to_list()
-    says = f"{_f(figure)} of all interests came or went"
-    return _drift("steady_interests", figure, limits.interest_churn, says, lost)
-
-
-def steady_segments(case: Case, limits: Thresholds) -> GateResult:
-    figure = None
-    users = [t["users"] for t in (case.live, case.tables) if t is not None]
-    if len(users) == 2 and all("segment" in u.column_names for u in users):
-        figure = _surely_moved(*(_by_size(u) for u in users))
-    says = f"PSI of the segments' sizes is {_f(figure)}"
-    return _drift("steady_segments", figure, limits.segment_shift, says)
-
-
-def _by_size(users: pa.Table) -> pa.ChunkedArray:
-    """Each user's segment as its place by size: names may change, sizes should not."""
-    counted = pc.value_counts(users["segment"].drop_null()).field("counts")
-    sizes = np.sort(counted.to_numpy())[::-1]
-    places = np.repeat(np.arange(len(sizes)), sizes).astype(str)
-    return pa.chunked_array([pa.array(places, pa.string())])
 
 
 GATES: tuple[Gate, ...] = (
@@ -322,7 +200,3 @@ def check(case: Case, limits: Thresholds | None = None) -> list[GateResult]:
     """All gates on one candidate. A figure the data cannot give (no test period, no live release)
     passes."""
     return [gate(case, limits or Thresholds()) for gate in GATES]
-
-
-def _f(figure: float | None) -> str:
-    return "unknown" if figure is None else f"{figure:.4g}"

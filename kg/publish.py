@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from kg.errors import GateFailed, ReleaseError
-from kg.gates import Case, Thresholds, check
+from kg.gate_case import Case, Thresholds
+from kg.gates import check
 from kg.privacy.consent import objectors, without
 from kg.releases import (
     Card,

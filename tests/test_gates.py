@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from kg.gates import Case, Thresholds, check
+from kg.gate_case import Case, Thresholds
+from kg.gates import check
 
 HEALTH = {
     "effective_rank": 30.0,

@@ -18,7 +18,7 @@ from kg.cli import main
 from kg.config import settings
 from kg.doctor import examine
 from kg.errors import ConfigError, GateFailed, NotFound, ReleaseError
-from kg.gates import Thresholds
+from kg.gate_case import Thresholds
 from kg.ingest import ingest
 from kg.privacy.erasure import forget
 from kg.publish import live_version, publish, roll_back
