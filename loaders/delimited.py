@@ -117,6 +117,8 @@ class Delimited:
 
         def invalid(row: pa_csv.InvalidRow) -> str:
             reason = f"{row.actual_columns} cells, not {row.expected_columns}"
+            if self.quote and "\n" in row.text and row.text.count(self.quote) % 2:
+                reason = _OPEN
             reason = NOT_TEXT if MARK in row.text else reason
             broken.append((row.number - 1, row.text.count("\n"), reason))
             return "skip"

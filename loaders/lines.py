@@ -58,7 +58,7 @@ def utf8_lines(
     carry: list[bytes] = []
     first = True
     for piece in chunks(path, progress):
-        data = piece if is_utf8 else _encode(decoder.decode(piece))
+        data = piece if is_utf8 else _recoded(path, decoder, piece)
         end = data.rfind(b"\n") + 1
         if not end:
             carry.append(data)
@@ -69,7 +69,7 @@ def utf8_lines(
         carry = [data[end:]]
         yield _chunk(_begun(path, whole) if first else whole)
         first = False
-    rest = b"".join((*carry, b"" if is_utf8 else _encode(decoder.decode(b"", final=True))))
+    rest = b"".join((*carry, b"" if is_utf8 else _recoded(path, decoder, b"")))
     if first and b"\r" in rest.rstrip():
         raise InputError(
             f"{path}: its lines end in a carriage return alone; a newline is needed: "
@@ -77,6 +77,14 @@ def utf8_lines(
         )
     if rest:
         yield _chunk(_begun(path, rest) if first else rest)
+
+
+def _recoded(path: Path, decoder: codecs.IncrementalDecoder, piece: bytes) -> bytes:
+    """In UTF-8; an empty piece is the end."""
+    try:
+        return _encode(decoder.decode(piece, final=not piece))
+    except UnicodeError as e:  # not of some bytes, which are marked: of the whole file
+        raise InputError(f"{path}: is not text in the encoding it is said to have ({e})") from e
 
 
 def _begun(path: Path, data: bytes) -> bytes:
@@ -93,12 +101,12 @@ def _begun(path: Path, data: bytes) -> bytes:
 def readable(encoding: str) -> bool:
     """Python knows it, and it turns bytes into characters one after another."""
     try:
-        found = codecs.lookup(encoding)
-        codecs.getincrementaldecoder(encoding)(MARKED).decode(b"a\n\xff", final=True)
+        sample = "a\n".encode(encoding)
+        codecs.getincrementaldecoder(encoding)(MARKED).decode(sample, final=True)
     except (LookupError, ValueError, TypeError):
         return False
     # these turn text that looks like code into characters, line ends among them
-    return found.name not in ("unicode_escape", "raw_unicode_escape", "unicode-escape",
+    return codecs.lookup(encoding).name not in ("unicode_escape", "raw_unicode_escape", "unicode-escape",
                               "raw-unicode-escape")  # fmt: skip
 
 
