@@ -50,7 +50,8 @@ def _is_review(keys: set[str]) -> bool:
 
 
 def _is_item(keys: set[str]) -> bool:
-    return bool({"asin", "parent_asin"} & keys) and not {"reviewerID", "user_id"} & keys
+    of_reviews = {"reviewerID", "user_id", "overall", "reviewText", "unixReviewTime"}
+    return bool({"asin", "parent_asin"} & keys) and not of_reviews & keys
 
 
 def _reviews(keys: set[str]) -> Rows:

@@ -106,8 +106,7 @@ def readable(encoding: str) -> bool:
     except (LookupError, ValueError, TypeError):
         return False
     # these turn text that looks like code into characters, line ends among them
-    return codecs.lookup(encoding).name not in ("unicode_escape", "raw_unicode_escape", "unicode-escape",
-                              "raw-unicode-escape")  # fmt: skip
+    return "unicode" not in codecs.lookup(encoding).name
 
 
 def _like_ascii(encoding: str) -> bool:

@@ -133,9 +133,9 @@ def _reader(path: Path, source: Source, progress: Progress | None) -> Reader:
 
 
 def _ids(source: Source) -> set[str]:
-    """Columns that name something, and so cannot be lists."""
+    """Columns that name a node, and so cannot be lists."""
     keys = [node.key for node in source.nodes]
-    keys += [end for edge in source.edges for end in (edge.src, edge.dst, *(edge.key or ()))]
+    keys += [end for edge in source.edges for end in (edge.src, edge.dst)]
     renamed = {ours: theirs for theirs, ours in source.rename.items()}
     flat = {name for key in keys if not key.split and not key.path for name in key.reads}
     return flat | {renamed[name] for name in flat if name in renamed}
