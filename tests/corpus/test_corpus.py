@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from kg.errors import KgError
-from tests.corpus import delimited
+from tests.corpus import delimited, json_lines
 from tests.corpus.case import Case
 from tests.loaders.tables import rejects, staged
 from tests.loaders.test_stage import consistent
 
 FILES: dict[str, tuple[Case, ...]] = {
     "delimited": delimited.CASES,
+    "JSON": json_lines.CASES,
 }
 CASES = [
     pytest.param(case, id=f"{group}: {case.name}")
