@@ -40,6 +40,8 @@ class Parquet:
     """Columns that the file may lack; then they are null."""
     progress: Progress | None = None
     columns: tuple[str, ...] = field(init=False)
+    _folded: tuple[str, ...] = field(init=False)
+    """Columns that can be read as dictionaries."""
     _texts: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +53,8 @@ class Parquet:
             raise InputError(f"{self.path}: names the column {twice!r} twice")
         free_names(self.path, names)
         self.columns = tuple(f.name for f in schema if _readable(f.type))
-        self._texts = tuple(f.name for f in schema if pa.types.is_string(f.type))
+        self._folded = tuple(f.name for f in schema if pa.types.is_string(f.type))
+        self._texts = tuple(f.name for f in schema if _is_text(_unfolded(f.type)))
 
     def _open(self, **how: Any) -> pq.ParquetFile:
         try:
@@ -63,7 +66,7 @@ class Parquet:
         """Cells as text; those of bytes that are no text are MARK."""
         with (
             self._open() as file,
-            self._open(read_dictionary=list(self._texts)) as folded,
+            self._open(read_dictionary=list(self._folded)) as folded,
             unchanged(self.path),
         ):
             total, done = file.metadata.num_rows, 0
@@ -83,9 +86,9 @@ class Parquet:
         the longest text of its dictionary."""
         about = folded.metadata.row_group(group)
         rows = min(about.num_rows, _ROWS)
-        if not rows or not self._texts or rows * about.total_byte_size < _SIZE:
+        if not rows or not self._folded or rows * about.total_byte_size < _SIZE:
             return False
-        first = next(folded.iter_batches(1, [group], list(self._texts)))
+        first = next(folded.iter_batches(1, [group], list(self._folded)))
         longest = (pc.max(pc.binary_length(c.dictionary)).as_py() or 0 for c in first.columns)
         return bool(rows * sum(longest) > _MOST)
 
@@ -129,8 +132,7 @@ def _in_a_line(error: Exception) -> str:
 def _readable(kind: pa.DataType) -> bool:
     """Columns of other types (bytes, durations, maps, nested times) are left out, as if the file
     had none."""
-    if pa.types.is_dictionary(kind):
-        return _readable(kind.value_type)
+    kind = _unfolded(kind)
     spans = pa.types.is_duration(kind) or pa.types.is_interval(kind)
     moments: bool = pa.types.is_temporal(kind) and not spans
     return moments or pa.types.is_decimal(kind) or pa.types.is_null(kind) or _in_json(kind)
@@ -143,11 +145,17 @@ def _in_json(kind: pa.DataType) -> bool:
         return kind.num_fields > 0 and all(
             _in_json(kind.field(i).type) for i in range(kind.num_fields)
         )
-    texts = (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
     numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    return bool(texts or numbers or pa.types.is_boolean(kind))
+    return bool(_is_text(kind) or numbers or pa.types.is_boolean(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _unfolded(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _in_size(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -181,7 +189,7 @@ def _plain(column: pa.Array) -> pa.Array:
         )  # the instant is in UTC, whatever the zone
     if pa.types.is_decimal256(kind):
         return column.cast(pa.string())
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if _is_text(kind):
         return _text(column)
     if pa.types.is_nested(kind):
         column.validate(full=True)
