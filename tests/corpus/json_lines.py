@@ -66,7 +66,7 @@ LINES: tuple[Case, ...] = (
     _case("a CSV called .json", b"user,item\nu,i\n", error="line 1 is not a JSON object"),
     _case("a web page", b"<!doctype html>\n<html></html>\n", error="line 1 is not a JSON object"),
     _case("keys of no kind", b'{"a": 1}\n', error="the rows of r.json have a$"),
-    _case("renamed keys", GOOD.replace(b"reviewerID", b"reviewer"), error="holds no Amazon.*reviewer"),
+    _case("renamed keys", GOOD.replace(b"reviewerID", b"reviewer"), error="have.* reviewer"),
     _case("no newline at the end", GOOD + _review(), 2),
     _case("CR LF", GOOD.replace(b"\n", b"\r\n") * 2, 1, merged=1),
     _case("CR line ends", GOOD.replace(b"\n", b"\r") * 2, error="carriage return"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kg.errors import KgError
-from tests.corpus import delimited, json_lines
+from tests.corpus import delimited, json_lines, packed, parquets
 from tests.corpus.case import Case
 from tests.loaders.tables import rejects, staged
 from tests.loaders.test_stage import consistent
@@ -16,6 +16,8 @@ from tests.loaders.test_stage import consistent
 FILES: dict[str, tuple[Case, ...]] = {
     "delimited": delimited.CASES,
     "JSON": json_lines.CASES,
+    "packed": packed.CASES,
+    "Parquet": parquets.CASES,
 }
 CASES = [
     pytest.param(case, id=f"{group}: {case.name}")
