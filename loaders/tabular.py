@@ -94,7 +94,10 @@ def _used(lookup: Lookup, mapping: ShopMapping) -> bool:
 def _read_lookup(lookup: Lookup, files: Sequence[Path], at: Path) -> tuple[list[str], list[str]]:
     path = next((p for p in files if _matches(p, [lookup.match])), None)
     if path is None:
-        raise InputError(f"mapping {at.name} looks {lookup.name} up in {lookup.match}: not given")
+        raise InputError(
+            f"{files[0].parent}: mapping {at.name} looks {lookup.name} up in {lookup.match}, which is "
+            "not there"
+        )
     reader = Delimited(
         path, lookup.delimiter, lookup.quote or None, lookup.columns, lookup.encoding
     )
