@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kg.errors import KgError
-from tests.corpus import delimited, json_lines, packed, parquets
+from tests.corpus import delimited, json_lines, mappings, packed, parquets, shipped
 from tests.corpus.case import Case
 from tests.loaders.tables import rejects, staged
 from tests.loaders.test_stage import consistent
@@ -18,6 +18,8 @@ FILES: dict[str, tuple[Case, ...]] = {
     "JSON": json_lines.CASES,
     "packed": packed.CASES,
     "Parquet": parquets.CASES,
+    "mappings": mappings.CASES,
+    "shipped": shipped.CASES,
 }
 CASES = [
     pytest.param(case, id=f"{group}: {case.name}")
