@@ -72,6 +72,8 @@ def _is_file(path: Path) -> bool:
     """False for a folder. Raises InputError for anything else, OSError where nobody may look."""
     try:
         mode = path.stat().st_mode
+    except ValueError as e:  # a NUL
+        raise InputError(f"{str(path)!r}: is no path ({e})") from e
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             raise InputError(f"{path}: is a link to nothing") from None

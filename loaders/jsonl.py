@@ -72,6 +72,8 @@ def _first_lines(path: Path) -> list[str]:
 
 def _inked_lines(path: Path) -> Iterator[str]:
     for chunk in utf8_lines(path):
+        if chunk.data.isspace():
+            continue
         yield from (line.strip() for line in chunk.data.decode().split("\n") if line.strip())
 
 

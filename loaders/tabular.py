@@ -95,8 +95,8 @@ def _read_lookup(lookup: Lookup, files: Sequence[Path], at: Path) -> tuple[list[
     path = next((p for p in files if _matches(p, [lookup.match])), None)
     if path is None:
         raise InputError(
-            f"{files[0].parent}: mapping {at.name} looks {lookup.name} up in {lookup.match}, which is "
-            "not there"
+            f"{files[0].parent}: mapping {at.name} looks {lookup.name} up in {lookup.match}, "
+            "which is not there"
         )
     reader = Delimited(
         path, lookup.delimiter, lookup.quote or None, lookup.columns, lookup.encoding
