@@ -100,8 +100,8 @@ VALUES: tuple[Case, ...] = (
     *(_text(f"set.{name}", noted().replace("set.note", f"set.{name}"), f"{name} is not for a")
       for name in ("src", "dst", "eventId", "userId", "itemId", "outlier", "cancels")),
     _text("set.a-b", noted().replace("set.note", "set.a-b"), "not a property name"),
-    _with("a type of its own", 'set.rating = "rating"', 'set.rating = { column = "x", type = "int" }',
-          "type from the schema"),
+    _with("a type of its own", 'set.rating = "rating"',
+          'set.rating = { column = "x", type = "int" }', "type from the schema"),
     _text("a look-up nobody defines", noted('{ column = "at", lookup = "x" }'), "lookup 'x'"),
     _reject("a group left open", 'matches = "("', r"'\(' is not a regular expression"),
     _reject("looking ahead", 'matches = "(?=a)"', "look-around"),
