@@ -59,7 +59,9 @@ class Interests:
     def where(self, keep: Bools) -> Interests:
         """Some of them, ranked anew."""
         user = self.user[keep]
-        rank = np.arange(len(user)) - np.searchsorted(user, user) + 1
+        begins = np.flatnonzero(np.diff(user, prepend=-1))  # users come in any order
+        rank = np.arange(len(user)) + 1
+        rank -= np.repeat(begins, np.diff(begins, append=len(user)))
         return Interests(user, self.target[keep], self.score[keep], rank, self.observed[keep])
 
     @classmethod

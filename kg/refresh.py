@@ -105,7 +105,8 @@ class Refresher:
         users the store does not have."""
         left_out = objectors(self.store)
         objecting = set(left_out.to_pylist())
-        wanted = [u for u in dict.fromkeys(users) if u not in objecting]
+        # in one order, whatever the store's: sums of floats depend on it
+        wanted = sorted(u for u in dict.fromkeys(users) if u not in objecting)
         blocks = [wanted[k : k + AT_ONCE] for k in range(0, len(wanted), AT_ONCE)]
         as_of = self._as_of(blocks, now) if len(blocks) > 1 else None
         written: dict[str, WriteCount] = {}

@@ -9,7 +9,14 @@ from gnn.config import TrainConfig
 from gnn.features import centres, past_of
 from gnn.fitted import final_window, fit_profiles
 from gnn.graph import Seen, events
-from gnn.interests import came_true, chances, fit_interests, known_users, top_interests
+from gnn.interests import (
+    Interests,
+    came_true,
+    chances,
+    fit_interests,
+    known_users,
+    top_interests,
+)
 from gnn.split import split
 from gnn.windows import Window, windows_of
 from tests.gnn.planted import DAY, Planted, acts, shop, tables
@@ -276,3 +283,11 @@ def test_the_horizon_is_thirty_days_where_the_data_reach():
     short = shop(n_users=800, days=60, seed=1).graph
     shorter = windows_of(events(short), split(short, TrainConfig(), seed=0)).horizon_days
     assert (horizon, shorter < 10) == (30, True)
+
+
+def test_ranks_begin_anew_with_each_user_in_any_order():
+    """A refresh names users as they come; the first of a user's interests is the first."""
+    user, rows = np.array([5, 5, 5, 2, 2, 9]), np.arange(6)
+    found = Interests(user, rows, np.ones(6, np.float32), rows, np.ones(6, bool))
+    assert found.where(np.array([1, 0, 1, 1, 1, 1], bool)).rank.tolist() == [1, 2, 1, 2, 1]
+    assert found.where(np.zeros(6, bool)).rank.tolist() == []
