@@ -34,6 +34,7 @@ _NEUTRAL = 0.5
 """Weight of an opinion that gives no rating on a scale that has one."""
 _DEEPEST = 8
 """Levels of categories that are kept."""
+_IN_DOUBT = {"profiling": False}
 _WHY = "!reason"
 _SIDE = {ROW: pl.lit(None, pl.UInt64), FILE: pl.lit(NO_FILE), OK: pl.lit(True)}
 """Marks of rows that are not a source row's own statement."""
@@ -184,7 +185,7 @@ def _cells(rows: EdgeRows | NodeRows) -> dict[str, pl.Expr]:
 def _softened(
     values: pl.DataFrame, rows: EdgeRows | NodeRows, now: int, out: Judged, *, own: bool
 ) -> pl.DataFrame:
-    """Values that cannot be true become null."""
+    """Values that cannot be true become null; in doubt nobody is profiled."""
     listed = list(checks.soft(rows, now))
     flags, found = checks.tally(values, [check for _, check in listed])
     out.findings.update(found)
@@ -195,7 +196,11 @@ def _softened(
         if flag.any():
             wrong.setdefault(name, []).append(flag)
     return values.with_columns(
-        pl.when(~pl.any_horizontal(bad)).then(name).alias(name) for name, bad in wrong.items()
+        pl.when(~pl.any_horizontal(bad))
+        .then(name)
+        .otherwise(pl.lit(_IN_DOUBT.get(name)))
+        .alias(name)
+        for name, bad in wrong.items()
     )
 
 
