@@ -69,9 +69,9 @@ def resolve(store: GraphStore, user_id: str, cited: Iterable[str]) -> dict[str, 
     for key in ids:
         kind, id_ = _split(key)
         if kind in SOCIAL:
-            resolved[key] = Evidence(id=key, kind=kind, says=f"{_TIE[kind]} {id_}", user_id=id_)
+            resolved[key] = tie_evidence(kind, id_)
         else:
-            resolved[key] = _event_evidence(key, kind, found.get(id_, []))
+            resolved[key] = event_evidence(key, kind, found.get(id_, []))
     return resolved
 
 
@@ -108,7 +108,13 @@ def _events(
     return found
 
 
-def _event_evidence(key: str, kind: str, rows: list[_Row]) -> Evidence:
+def tie_evidence(kind: str, user_id: str) -> Evidence:
+    says = f"{_TIE[kind]} {user_id}"
+    return Evidence(id=f"{kind}:{user_id}", kind=kind, says=says, user_id=user_id)
+
+
+def event_evidence(key: str, kind: str, rows: list[_Row]) -> Evidence:
+    """What an event is evidence of: `rows` are those of its id, as `events_by_id` has them."""
     # one eventId may name a rating and a review of one source row: the cited kind decides
     row = next((r for r in rows if r["kind"] == kind), rows[0] if rows else None)
     if row is None:

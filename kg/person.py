@@ -104,7 +104,7 @@ def _person(store: GraphStore, user_id: str, similar: int | None) -> Person:
     alike, by = (
         _stored_neighbours(store, user_id)
         if similar is None
-        else _nearest(store, user_id, vector, similar)
+        else nearest_users(store, user_id, vector, similar)
     )
     properties.pop("userId", None)
     live = next(iter(internal("live_release").run(store).records()), {})
@@ -133,7 +133,7 @@ def _stored_neighbours(store: GraphStore, user_id: str) -> tuple[list[Similar], 
     return [Similar.model_validate(row) for row in rows], "release"
 
 
-def _nearest(
+def nearest_users(
     store: GraphStore, user_id: str, vector: list[float] | None, k: int
 ) -> tuple[list[Similar], SimilarBy]:
     if not vector:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kg.cli.options import Json, Store, open_chosen
+from kg.cli.options import Json, Releases, Store, open_chosen, releases_of
 from kg.cli.output import cell, print_json, print_line, print_table, visible
+from kg.cli.train import Encoder
 from kg.query_types import moment
 
 if TYPE_CHECKING:
     from kg.person import Interest, Person
+    from kg.store import GraphStore
 
 _SIMILAR = {
     "release": "similar user",
@@ -23,7 +27,18 @@ ITEMS_SHOWN = 5
 
 
 def profile(
-    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    user: Annotated[
+        str | None, typer.Argument(metavar="[USER]", help="The user's id; or say --from.")
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Somebody who is not in the graph: events, friends or review texts, a JSON object "
+            "a line. Nothing is written.",
+        ),
+    ] = None,
     similar: Annotated[
         int | None,
         typer.Option(
@@ -34,6 +49,8 @@ def profile(
             help="The N users nearest by their vectors, rather than the release's neighbours.",
         ),
     ] = None,
+    encoder: Encoder = None,
+    releases: Releases = None,
     store: Store = None,
     json_: Json = False,
 ) -> None:
@@ -43,16 +60,40 @@ def profile(
     kg profile A1
     kg profile A1 --similar 20
     kg profile A1 --json
+    kg profile --from events.jsonl
+
+    A line of a file is an event, {"type": "PURCHASED", "itemId": "i7", "at": "2025-11-02"}, a tie,
+    {"type": "FRIEND_OF", "userId": "A2"}, or a review of nothing in particular, {"text": "…"}.
     """
     from kg.person import person
     from kg.privacy.state import stored_id
 
+    if (user is None) == (from_ is None):
+        raise typer.BadParameter("give a USER or --from FILE")
     with open_chosen(store) as graph:
-        found = person(graph, stored_id(graph, user), similar=similar)
+        if user is not None:
+            found = person(graph, stored_id(graph, user), similar=similar)
+        else:
+            found = _newcomer(graph, Path(str(from_)), encoder, releases_of(store, releases))
     if json_:
         print_json(found.model_dump(by_alias=True))
     else:
         show_person(found)
+
+
+def _newcomer(graph: GraphStore, file: Path, encoder: str | None, releases: Path) -> Person:
+    from kg.account import read_account
+    from kg.config import settings
+    from kg.newcomer import profile_newcomer
+    from kg.training import Training, train_config
+
+    entries, here = read_account(file), settings()
+    training = Training(
+        config=train_config("default", {}),
+        encoder=encoder or here.encoder,
+        sensitive=here.sensitive,
+    )
+    return profile_newcomer(graph, releases, training, entries, now=int(time.time()))
 
 
 def show_person(found: Person) -> None:

@@ -104,7 +104,7 @@ def test_errors_of_the_model_are_ours(monkeypatch: pytest.MonkeyPatch, capsys: O
     import kg.person
     from gnn.errors import ModelError
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ModelError("no such\nmodel")
 
     monkeypatch.setattr(kg.person, "person", fail)

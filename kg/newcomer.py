@@ -1,0 +1,289 @@
+"""A person who is not in the graph → the profile the live release's model makes of their account.
+
+Nothing is written, neither to the store nor to the text cache. The person's vector is the sum over
+their edges that it would be in the graph; `community` and `influence`, which take the whole social
+graph, stay null.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kg.account import Entry
+from kg.arrays import EDGE_COLUMNS
+from kg.errors import InputError
+from kg.evidence import Evidence, event_evidence, in_words, tie_evidence
+from kg.person import STANDS_ON, Activity, Freshness, Interest, Person, nearest_users
+from kg.privacy.consent import objectors
+from kg.privacy.state import stored_ids
+from kg.profile import USER_PROFILE
+from kg.queries import internal, packaged
+from kg.refresh import EVENTS, Refresher, live_model
+from kg.releases import Card
+from kg.schema import BEHAVIOURS, EDGE_TABLES, SOCIAL
+from kg.store import GraphStore, Snapshot
+from kg.training import Training
+
+NAME = "somebody new"
+NEIGHBOURS = 10
+
+
+def profile_newcomer(
+    store: GraphStore, releases: Path, training: Training, entries: Sequence[Entry], *, now: int
+) -> Person:
+    """As of the last event told of, not before the release's own moment nor after `now`.
+
+    Raises as `Refresher.open`, and InputError for a time after `now` or a rating off the scale."""
+    card, kept = live_model(store, releases)
+    none = np.zeros((0, kept.trained.config.dim), np.float32)
+    ready = Refresher(store, card, kept, training, pa.array([], pa.string()), none)
+    _refuse_future(entries, now)
+    titles = _titles(store, entries)
+    friends = _friends(store, entries)
+    told = [e for e in entries if _is_known(e, titles, friends)]
+    lost = [e for e in entries if not _is_known(e, titles, friends)]
+    place = {e.number: e.line.item_id or str(uuid4()) for e in told if e.line.type in BEHAVIOURS}
+    near = _around(store, told, place, friends, card)
+    times = [t for t in (pc.max(near.edges[n].filter(pc.equal(near.edges[n]["src"], 0))["at"])
+                         .as_py() for n in BEHAVIOURS) if t is not None]  # fmt: skip
+    as_of = None if card.as_of is None else max([card.as_of, *(t + 1 for t in times)])
+    renewed, _ = ready.renewed(near, 1, as_of)
+    profile = {p.name: None for p in USER_PROFILE} | renewed.users.to_pylist()[0]
+    profile.pop("userId")
+    vector = profile.pop("embedding")
+    said = _evidence(told, titles, friends)
+    made_up = set(place.values()) - titles.keys()
+    names = {
+        "INTERESTED_IN.Category": _names(kept.catalogue.categories, "categoryId", "name"),
+        "INTERESTED_IN.Item": titles
+        | dict(zip(kept.catalogue.items.to_pylist(), kept.catalogue.said["title"].to_pylist(),
+                   strict=True)),
+    }  # fmt: skip
+    interests = {
+        table: [
+            _interest(row, names[table], said)
+            for row in renewed.edges[table].sort_by("rank").to_pylist()
+            if row["dst"] not in made_up
+        ][: _shown(query)]
+        for table, query in (
+            ("INTERESTED_IN.Category", "top_interests"),
+            ("INTERESTED_IN.Item", "top_items"),
+        )
+    }
+    similar, by = nearest_users(store, "", vector, NEIGHBOURS)
+    return Person(
+        user_id=NAME,
+        attributes={},
+        profile=profile,
+        activity=_activity(told),
+        categories=interests["INTERESTED_IN.Category"],
+        items=interests["INTERESTED_IN.Item"],
+        similar=similar,
+        similar_by=by,
+        freshness=Freshness(
+            release=card.version, as_of=as_of, horizon_days=card.horizon_days, published_at=None
+        ),
+        notes=_notes(profile["coldStart"], lost),
+    )
+
+
+def _shown(query: str) -> int:
+    """How many `kg profile` shows of a user in the graph."""
+    (k,) = (p.default for p in packaged()[query].parameters if p.name == "k")
+    return int(k)
+
+
+def _refuse_future(entries: Sequence[Entry], now: int) -> None:
+    for entry in entries:
+        if entry.line.at is not None and entry.line.at > now:
+            raise InputError(f"{entry.event_id}: its time is in the future")
+
+
+def _titles(store: GraphStore, entries: Sequence[Entry]) -> dict[str, str | None]:
+    """Of the items told of that are in the graph."""
+    ids = list(dict.fromkeys(e.line.item_id for e in entries if e.line.item_id))
+    if not ids:
+        return {}
+    found = internal("items_by_id").run(store, {"itemIds": ids}, max_rows=len(ids))
+    return {str(item): title for item, title in found.rows}
+
+
+def _friends(store: GraphStore, entries: Sequence[Entry]) -> dict[str, str]:
+    """Users told of that are in the graph and do not object → their ids in the store."""
+    given = list(dict.fromkeys(e.line.user_id for e in entries if e.line.user_id))
+    if not given:
+        return {}
+    stored = stored_ids(store, given)
+    rows = internal("users_by_id").run(store, {"userIds": stored}, max_rows=len(stored)).rows
+    there = {row[0] for row in rows} - set(objectors(store).to_pylist())
+    return {g: s for g, s in zip(given, stored, strict=True) if s in there}
+
+
+def _is_known(entry: Entry, titles: dict[str, str | None], friends: dict[str, str]) -> bool:
+    line = entry.line
+    if line.type in SOCIAL:
+        return line.user_id in friends
+    return line.item_id is None or line.item_id in titles
+
+
+def _around(
+    store: GraphStore,
+    told: Sequence[Entry],
+    place: dict[int, str],
+    friends: dict[str, str],
+    card: Card,
+) -> Snapshot:
+    """The person as row 0, then the friends with their events, as `GraphStore.around` has it."""
+    columns = {name: EDGE_COLUMNS[name] for name in BEHAVIOURS}
+    heard = list(dict.fromkeys(friends.values()))
+    near = store.around(heard, columns) if heard else _nothing(columns)
+    users = [NAME, *near.nodes["User"]["userId"].to_pylist()]
+    user_row = {u: k for k, u in enumerate(users) if k}
+    items = pc.unique(
+        pa.chunked_array([near.nodes["Item"]["itemId"].combine_chunks(),
+                          pa.array(list(place.values()), pa.string())])
+    )  # fmt: skip
+    scale = _scale(store, told)
+    edges = {}
+    for name in EVENTS:
+        theirs = [e for e in told if e.line.type == name]
+        if name in SOCIAL:
+            to = [user_row[friends[str(e.line.user_id)]] for e in theirs]
+            edges[name] = _table(name, [0] * len(to), to, [{} for _ in to])
+            continue
+        rows = [_values(e, scale, card.as_of) for e in theirs]
+        to = pc.index_in(pa.array([place[e.number] for e in theirs], pa.string()), items)
+        mine = _table(name, [0] * len(rows), to, rows)
+        others = near.edges[name]
+        src = pa.array(others["src"].to_numpy() + 1, pa.int64())
+        shifted = others.set_column(others.schema.get_field_index("src"), "src", src)
+        dst = pc.index_in(near.nodes["Item"]["itemId"], items).take(others["dst"]).cast(pa.int64())
+        shifted = shifted.set_column(shifted.schema.get_field_index("dst"), "dst", dst)
+        edges[name] = pa.concat_tables([mine, shifted.select(mine.column_names).cast(mine.schema)])
+    willing = pa.array([True] * len(users))
+    return Snapshot({"User": pa.table({"userId": users, "profiling": willing}),
+                     "Item": pa.table({"itemId": items})}, edges)  # fmt: skip
+
+
+def _nothing(columns: dict[str, tuple[str, ...]]) -> Snapshot:
+    nodes = {label: pa.table({key: pa.array([], pa.string())})
+             for label, key in (("User", "userId"), ("Item", "itemId"))}  # fmt: skip
+    return Snapshot(nodes, {name: _table(name, [], [], []) for name in columns})
+
+
+def _table(name: str, src: Any, dst: Any, rows: list[dict[str, Any]]) -> pa.Table:
+    types = {p.name: p.type.arrow for p in EDGE_TABLES[name].type.properties}
+    ends = {"src": pa.array(src, pa.int64()), "dst": pa.array(dst, pa.int64())}
+    return pa.table(
+        {**ends, **{c: pa.array([r.get(c) for r in rows], types[c]) for c in EDGE_COLUMNS[name]}}
+    )
+
+
+def _values(entry: Entry, scale: tuple[float, ...] | None, as_of: int | None) -> dict[str, Any]:
+    """The event's columns; one without a time happened just before the release's moment."""
+    line = entry.line
+    values = line.model_dump(by_alias=True) | {"eventId": entry.event_id}
+    if line.at is None and as_of is not None:
+        values["at"] = as_of - 1
+    if line.weight is None:
+        values["weight"] = 1.0 if line.rating is None else _weight(entry, line.rating, scale)
+    return values
+
+
+def _weight(entry: Entry, rating: float, scale: tuple[float, ...] | None) -> float:
+    """A rating's place on the scale that the graph's own ratings show."""
+    if scale is None:
+        raise InputError(f"{entry.event_id}: nothing in the graph is rated; give weight, 0 to 1")
+    low, high, worst, best = scale
+    place = best if high == low else worst + (rating - low) / (high - low) * (best - worst)
+    if not -1e-6 <= place <= 1 + 1e-6:
+        raise InputError(
+            f"{entry.event_id}: rating {rating:g} is off the scale (here {low:g} to {high:g})"
+        )
+    return min(max(place, 0.0), 1.0)
+
+
+def _scale(store: GraphStore, told: Sequence[Entry]) -> tuple[float, ...] | None:
+    if all(e.line.rating is None or e.line.weight is not None for e in told):
+        return None
+    row = internal("rating_scale").run(store, timeout_s=600).rows[0]
+    return None if None in row else tuple(row)
+
+
+def _evidence(
+    told: Sequence[Entry], titles: dict[str, str | None], friends: dict[str, str]
+) -> dict[str, Evidence]:
+    """By what a claim cites."""
+    found = {}
+    for entry in told:
+        line = entry.line
+        if line.user_id is not None:
+            stored = friends[line.user_id]
+            found[f"{line.type}:{stored}"] = tie_evidence(line.type, stored)
+            continue
+        key = f"{line.type}:{entry.event_id}"
+        title = titles[line.item_id] if line.item_id else "no item in particular"
+        row = {"kind": line.type, "at": line.at, "itemId": line.item_id, "title": title,
+               "rating": line.rating, "text": line.text or line.tag}  # fmt: skip
+        found[key] = event_evidence(key, line.type, [row])
+    return found
+
+
+def _interest(
+    row: dict[str, Any], names: dict[str, str | None], said: dict[str, Evidence]
+) -> Interest:
+    pieces = [said[cited] for cited in row["topEvidence"] or []]
+    return Interest(
+        id=row["dst"],
+        name=names.get(row["dst"]) or row["dst"],
+        score=row["score"],
+        basis=row["basis"],
+        says=in_words(row["evidenceCount"], pieces),
+        evidence_count=row["evidenceCount"],
+        evidence_share=row["evidenceShare"],
+        evidence=pieces,
+    )
+
+
+def _names(table: pa.Table, key: str, name: str) -> dict[str, str | None]:
+    return dict(zip(table[key].to_pylist(), table[name].to_pylist(), strict=True))
+
+
+def _activity(told: Sequence[Entry]) -> list[Activity]:
+    lines = [e.line for e in told if e.line.type in BEHAVIOURS]
+    found = []
+    for kind, events in Counter(line.type for line in lines).most_common():
+        of = [line for line in lines if line.type == kind]
+        times = [line.at for line in of if line.at is not None]
+        ratings = [line.rating for line in of if line.rating is not None]
+        found.append(
+            Activity(
+                kind=kind,
+                events=events,
+                items=len({line.item_id for line in of if line.item_id}),
+                first_at=min(times, default=None),
+                last_at=max(times, default=None),
+                mean_rating=sum(ratings) / len(ratings) if ratings else None,
+            )
+        )
+    return found
+
+
+def _notes(cold: str | None, lost: Sequence[Entry]) -> list[str]:
+    notes = ["Not in the graph: told of by the file, and nothing was written."]
+    if cold is not None and cold != "events":
+        notes.append(f"Cold start: the profile stands on {STANDS_ON.get(cold, cold)}.")
+    if lost:
+        first = lost[0].line
+        what = f"item {first.item_id!r}" if first.user_id is None else f"user {first.user_id!r}"
+        more = f", nor what {len(lost) - 1} more name" if len(lost) > 1 else ""
+        notes.append(f"Left out: {lost[0].event_id} ({what} is not to be had here{more}).")
+    return notes
