@@ -219,7 +219,7 @@ def peers(
 def ours(scorer: Scorer) -> Callable[[Ints], dict[str, Tensor]]:
     def scores(users: Ints) -> dict[str, Tensor]:
         encoder = scorer.encoder_scores(users)
-        fused = scorer.fusion.apply(scorer.blend.terms(users, encoder))
+        fused = scorer.fuse(users, scorer.blend.terms(users, encoder))
         return {"encoder": encoder, "fused": fused}
 
     return scores

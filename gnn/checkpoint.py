@@ -9,8 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from gnn.config import TrainConfig
 from gnn.errors import ModelError
@@ -23,7 +25,8 @@ from gnn.refresh import Kept
 from gnn.tables import Candidate
 from gnn.train import Trained, device_of_choice
 
-FORMAT = 1
+FORMAT = 2
+"""1 read the friends of users without events as those of all others."""
 WEIGHTS, ITEMS, CATEGORIES, SETTINGS = (
     "encoder.safetensors", "items.parquet", "categories.parquet", "model.json",
 )  # fmt: skip
@@ -73,15 +76,15 @@ def load_trained(folder: Path) -> Trained:
     or not what `save_trained` wrote."""
     try:
         state = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        if state["format"] != FORMAT:
+        if state["format"] not in (1, FORMAT):
             raise ModelError(
-                f"{folder / SETTINGS}: format {state['format']}, this software reads {FORMAT}; "
-                "train a new release"
+                f"{folder / SETTINGS}: format {state['format']}, this software reads up to "
+                f"{FORMAT}; train a new release"
             )
         config = TrainConfig.model_validate(state["config"])
         known = _vocabulary(folder, state["known"])
         model = Encoder(known, config.dim, config.temperature)
-        model.load_state_dict(load_file(str(folder / WEIGHTS)))
+        model.load_state_dict(_weights(load_file(str(folder / WEIGHTS)), state["format"]))
         return Trained(
             model=model.to(device_of_choice()).eval(),
             fusion=Fusion.model_validate(state["fusion"]),
@@ -96,6 +99,14 @@ def load_trained(folder: Path) -> Trained:
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as e:
         raise ModelError(f"{folder}: no model can be read ({e}); train a new release") from e
+
+
+def _weights(stored: dict[str, Tensor], of: int) -> dict[str, Tensor]:
+    """As this software names them; an older model scores as it did."""
+    if of == FORMAT:
+        return stored
+    alone = {"social_alone": stored["social_weight"].clone(), "length_alone": torch.tensor(1.0)}
+    return stored | alone
 
 
 def _vocabulary(folder: Path, names: dict[str, Any]) -> Vocabulary:

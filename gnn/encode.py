@@ -76,6 +76,12 @@ def first_level(model: Encoder, inputs: Inputs, moment: Snapshot, states: Tensor
     )  # fmt: skip
 
 
+def without_events(inputs: Inputs, moment: Snapshot) -> Tensor:
+    """[U] users with no event before the moment."""
+    event, _ = _before(inputs, moment)
+    return torch.bincount(inputs.user[event], minlength=inputs.n_users) == 0
+
+
 def _before(inputs: Inputs, moment: Snapshot) -> tuple[Tensor, Tensor | None]:
     """Rows of the events before the moment, and each user's now."""
     until = moment.until
@@ -120,9 +126,22 @@ def vectors(model: Encoder, inputs: Inputs, moment: Snapshot) -> Vectors:
     states = item_states(model, inputs, moment)
     first = users = first_level(model, inputs, moment, states)
     sums = friend_sums(model, inputs, moment, first)
+    alone = without_events(inputs, moment)
     for f, total in zip(inputs.friends, sums, strict=True):
-        users = users + model.social_weight[f.row] * total
-    return Vectors(F.normalize(users, dim=1), model.scale * states, moment.prior)
+        users = users + model.friend_weight(f, alone)[:, None] * total
+    users = model.length(alone)[:, None] * F.normalize(users, dim=1)
+    return Vectors(users, model.scale * states, moment.prior)
+
+
+@torch.no_grad()
+def friends_alone(model: Encoder, inputs: Inputs, moment: Snapshot) -> Tensor:
+    """[U, d] users as if they had no events of their own, at length 1; zeros without friends."""
+    first = first_level(model, inputs, moment, item_states(model, inputs, moment))
+    total = torch.zeros_like(first)
+    sums = friend_sums(model, inputs, moment, first)
+    for f, of_type in zip(inputs.friends, sums, strict=True):
+        total = total + model.social_alone[f.row] * of_type
+    return F.normalize(total, dim=1)
 
 
 @torch.no_grad()
@@ -134,14 +153,16 @@ def encoded(model: Encoder, inputs: Inputs, moment: Snapshot) -> Encoded:
     parts = _event_hops(model, inputs, moment, everything, now, states)
     parts += _review_hops(model, inputs, everything)
     unit = F.normalize(first, dim=1)
+    alone = without_events(inputs, moment)
     for f in inputs.friends:
-        c = model.social_weight[f.row] * model.friend_coefficients(f, inputs.n_users)
+        weight = model.friend_weight(f, alone)[f.user]
+        c = weight * model.friend_coefficients(f, inputs.n_users)
         parts.append((f.kind, f.user, f.other, f.edge, c, unit))
     total = torch.zeros(inputs.n_users, model.dim, device=inputs.device)
     for _, user, other, _, c, message in parts:
         total += model.sum(message, c, other, user, inputs.n_users)
     norm = total.norm(dim=1)
-    shrink = torch.where(norm > 0, 1 / norm.clamp(min=1e-12), 0)
+    shrink = torch.where(norm > 0, model.length(alone) / norm.clamp(min=1e-12), 0)
     hops = tuple(
         Hop(kind, _np(user), _np(other), _np(edge), _np(c * shrink[user]), _np(message))
         for kind, user, other, edge, c, message in parts

@@ -86,10 +86,13 @@ class Fit:
             self.inputs, event, owner, n, batch.now, moment.users_of_item,
             states, row[len(candidate) :],
         )  # fmt: skip
+        alone = torch.bincount(owner, minlength=n) == 0
         for f, total in zip(self.inputs.friends, friends, strict=True):
-            users = users + self.model.social_weight[f.row] * total[batch.user]
+            weight = self.model.friend_weight(f, alone)
+            users = users + weight[:, None] * total[batch.user]
         items = self.model.scale * states[row[: len(candidate)]]
-        logits = F.normalize(users, dim=1) @ items.T + moment.prior[candidate]
+        users = self.model.length(alone)[:, None] * F.normalize(users, dim=1)
+        logits = users @ items.T + moment.prior[candidate]
         target = batch.target_owner, torch.searchsorted(candidate, batch.target)
         own = _found(candidate, batch.known_owner, batch.known)
         return sampled_softmax(logits, log_inclusion, target, own)

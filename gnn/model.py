@@ -6,13 +6,17 @@ grows with what was learned of it:
 
     x = id + text + reviews + categories        state = x / sqrt(|x|^2 + 1)
 
-A user is a unit vector, a plain sum over edges (GraphSAGE's aggregation, Hamilton et al. 2017, with
+A user is a vector of length 1, a plain sum over edges (GraphSAGE's aggregation, Hamilton et al. 2017, with
 learned typed weights and no self term, so that it works for users never trained on):
 
     events   a = weight[type] x value x (1 + users of the item)^-1/2 x (1 + age / 30 days)^-decay[type]
              sum of a x item state, over sqrt(sum |a|)
     reviews  an MLP of each review's text, over sqrt(1 + reviews)
     friends  weight[type] x the friend's vector from events and reviews, over sqrt(1 + friends)
+
+Whoever has events of their own needs their friends for little, and may even be set against them; a
+user without any has nothing else. So friends have other weights for those (`alone`), and their
+vectors another length: 0 leaves what is popular, 1 trusts friends as one's own events.
 """  # noqa: E501  (the formulas read better on one line)
 
 from __future__ import annotations
@@ -79,6 +83,10 @@ class WeightedSum(MessagePassing):  # type: ignore[misc]  # torch-geometric is u
         )
 
 
+ALONE = 0.3
+"""Length before training of the vectors of users without events."""
+
+
 def _mlp(width: int, dim: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, dim), nn.ReLU(), nn.Linear(dim, dim))
 
@@ -100,6 +108,8 @@ class Encoder(nn.Module):
         self.type_weight = nn.Parameter(torch.where(signs, 1.0, AGAINST))
         self.decay = nn.Parameter(torch.full((len(known.relations),), 0.3))
         self.social_weight = nn.Parameter(torch.full((len(known.social),), FRIENDS))
+        self.social_alone = nn.Parameter(torch.full((len(known.social),), FRIENDS))
+        self.length_alone = nn.Parameter(torch.tensor(ALONE))
         self.sum = WeightedSum()
 
     @property
@@ -194,6 +204,19 @@ class Encoder(nn.Module):
             z = z + self.sum(self.review_messages(inputs.review_text[review]), b, rows, who, n)
         return z
 
+    def friend_weight(self, friends: Friends, alone: Tensor) -> Tensor:
+        """[n] the type's weight for users, of whom those `alone` [n] have no events."""
+        return torch.where(alone, self.social_alone[friends.row], self.social_weight[friends.row])
+
+    def length(self, alone: Tensor) -> Tensor:
+        """[n] of users' vectors."""
+        return torch.where(alone, self.length_alone, 1.0)
+
+    def set_length_alone(self, length: float) -> None:
+        """As validation chose it: training sees other users than those who come."""
+        with torch.no_grad():
+            self.length_alone.fill_(length)
+
     def friend_coefficients(self, friends: Friends, n: int) -> Tensor:
         """[E] without the type's weight."""
         count = torch.bincount(friends.user, minlength=n)
@@ -206,6 +229,8 @@ class Encoder(nn.Module):
             "type_weight": _named(self.known.relations, self.type_weight),
             "half_life_days": dict(zip(self.known.relations, half_life, strict=True)),
             "social_weight": _named(self.known.social, self.social_weight),
+            "social_weight_without_events": _named(self.known.social, self.social_alone),
+            "length_without_events": round(float(self.length_alone.detach()), 4),
             "review_weight": round(float(self.review_weight.detach()), 4),
             "category_weight": round(float(self.category_weight.detach()), 4),
         }

@@ -8,22 +8,27 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gnn.baselines import popularity
 from gnn.errors import GraphError
 from gnn.evaluate import REPEATS, Ints, Task, TaskOf, measure, repeat_share, table, task
-from gnn.fusion import Fusion, better
+from gnn.fusion import Fusion
 from gnn.graph import Events, Seen
 from gnn.score import Scorer
 from gnn.split import Part, Split
 
+Floats = NDArray[np.float64]
+
 HALF_LIVES = (365.0, 90.0, 30.0)
 """Days after which an event counts half for what is popular now; tried on validation."""
-EARLIER = (0.75, 0.875)
+EARLIER = (0.5, 0.625, 0.75, 0.875)
 """Shares of training's positives after which the earlier periods begin."""
-SURE = 3.0
-"""Standard errors by which a half-life must win: it holds for every user and for years."""
+SURE = 2.0
+"""Standard errors between periods by which a half-life must win: it holds for years."""
+FEWEST = 3
+"""Periods without which nothing is chosen"""
 JUDGED = 10_000
 """Most users of the test that are ranked."""
 
@@ -63,18 +68,28 @@ class Trial:
 
 def choose_half_life(trial: Trial, on: Task) -> float | None:
     """Of popularity, in days; None where all events should count alike. Judged on validation and
-    on EARLIER periods of training together: what wins in one period alone loses the next. From the
-    longest on, a shorter one replaces what was chosen where it wins by SURE standard errors."""
+    on EARLIER periods of training, each of which counts once: users of one period share its
+    fashions, and what wins in one period alone loses the next. From the longest on, a shorter one
+    replaces what was chosen where it wins by SURE standard errors between periods."""
     if trial.now is None:
         return None
     tried = (None, *HALF_LIVES)
     tasks = [(trial, on), *_earlier(trial, on)]
-    worth = [torch.cat([_worth(period, task, h) for period, task in tasks]) for h in tried]
+    worth = np.array([[_worth(period, task, h) for period, task in tasks] for h in tried])
     chosen = 0
     for shorter in range(1, len(tried)):
-        if better(worth[shorter], worth[chosen], SURE):
+        if _wins(worth[shorter], worth[chosen]):
             chosen = shorter
     return tried[chosen]
+
+
+def _wins(a: Floats, b: Floats) -> bool:
+    """Whether worth by period [P] is better: gains are relative, since some periods are harder."""
+    total = a + b
+    gain = np.divide(a - b, total, out=np.zeros_like(total), where=total > 0)
+    if len(gain) < FEWEST:
+        return False
+    return bool(gain.mean() > SURE * gain.std(ddof=1) / len(gain) ** 0.5)
 
 
 def _earlier(trial: Trial, on: Task) -> Iterator[tuple[Trial, Task]]:
@@ -90,11 +105,11 @@ def _earlier(trial: Trial, on: Task) -> Iterator[tuple[Trial, Task]]:
             yield period, task
 
 
-def _worth(period: Trial, on: Task, half_life: float | None) -> Tensor:
-    """[N] Recall@20 + NDCG@20 of popularity."""
+def _worth(period: Trial, on: Task, half_life: float | None) -> float:
+    """Recall@20 + NDCG@20 of popularity."""
     ranked = {"": torch.from_numpy(popularity(period.before, period.now, half_life))}
     figures = measure(on, lambda users: _for_all(ranked, users), top_only=True)[""].figures
-    return torch.from_numpy(figures["recall@20"] + figures["ndcg@20"])
+    return float((figures["recall@20"] + figures["ndcg@20"]).mean())
 
 
 def _for_all(ranked: dict[str, Tensor], users: Ints) -> dict[str, Tensor]:
@@ -120,7 +135,7 @@ def judge(
         if on.of == "all items":
             out["own history"] = term("own") + order
         out["linear filter"] = linear.apply(term) + order
-        fused = scorer.fusion.apply(term)
+        fused = scorer.fuse(users, term)
         return {**out, "encoder": encoder, "fused": fused}
 
     return table(on, measure(on, scores))

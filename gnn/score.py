@@ -61,6 +61,16 @@ class Scorer:
         """Terms of the fusion, each [B, I] on the device."""
         return self.blend.terms(users, self.encoder_scores(users))
 
+    def fuse(self, users: Ints, term: Callable[[str], Tensor]) -> Tensor:
+        """[B, I] from their terms. Users without events have the encoder's alone: what is popular,
+        and their friends."""
+        scores = self.fusion.apply(term)
+        rows = torch.as_tensor(users, device=scores.device)
+        new = self.inputs.indptr[rows + 1] == self.inputs.indptr[rows]
+        if new.any():
+            scores[new] = term("encoder")[new]
+        return scores
+
     def encoder(self, users: Ints) -> NDArray[np.float32]:
         """[B, I] user · item + bias."""
         return np.asarray(self.encoder_scores(users).cpu().numpy(), np.float32)
@@ -68,4 +78,4 @@ class Scorer:
     def fused(self, users: Ints) -> NDArray[np.float32]:
         """[B, I] encoder, linear item-item filter and own history, with the weights fitted on
         validation. Comparable within a user, not between users."""
-        return np.asarray(self.fusion.apply(self.terms(users)).cpu().numpy(), np.float32)
+        return np.asarray(self.fuse(users, self.terms(users)).cpu().numpy(), np.float32)

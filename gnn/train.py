@@ -16,11 +16,12 @@ from gnn.encoded import Encoded
 from gnn.errors import GraphError
 from gnn.evaluate import Task, measure
 from gnn.fit import Fit, start
-from gnn.fusion import LINEAR, Fusion, fit_fusion, shortlist
+from gnn.fusion import LINEAR, PRIOR, Fusion, fit_fusion, shortlist
 from gnn.graph import Seen, events
 from gnn.inputs import Inputs, Vocabulary, inputs
 from gnn.leak import places
 from gnn.model import Encoder
+from gnn.newcomers import choose_length
 from gnn.quality import JUDGED, Trial, choose_half_life, judge
 from gnn.score import Scorer
 from gnn.split import Part, Split, split
@@ -127,7 +128,7 @@ def train(
         model, Fusion(), half_life, trial.repeats, figures["best_epoch"], config, seed, parts,
         parts.train_until, {"training": figures},
     )  # fmt: skip
-    return _judged(trained, graph, text, parts, for_fusion)
+    return _judged(_read_alone(trained, graph, text, on), graph, text, parts, for_fusion)
 
 
 @dataclass(frozen=True)
@@ -179,15 +180,29 @@ class _Search:
         return fit.served, {"best_epoch": best_epoch, "epochs": curve}
 
 
+def _read_alone(
+    trained: Trained, graph: GraphTables, text: TextVectors | None, on: Task
+) -> Trained:
+    """With friends trusted as far as validation proves where a user has no events."""
+    assert trained.split is not None
+    validation = trained._scorer(graph, text, trained.split.before(Part.VALIDATION), 0)
+    length, figures = choose_length(validation, on)
+    model = copy.deepcopy(trained.model)
+    model.set_length_alone(length)
+    return replace(trained, model=model, metrics={**trained.metrics, "without_events": figures})
+
+
 def _judged(
     trained: Trained, graph: GraphTables, text: TextVectors | None, parts: Split, on: Task
 ) -> Trained:
     """With fusion weights fitted on validation, and the table of the test."""
     rank = trained.config.rank
     validation = trained._scorer(graph, text, parts.before(Part.VALIDATION), rank)
-    short = shortlist(on, validation.terms)
-    fusion = fit_fusion(short)
-    linear = fit_fusion(short, Fusion(encoder=0, two_hop=1), LINEAR)
+    fusion, linear = PRIOR, Fusion(encoder=0, two_hop=1)
+    has_events = np.flatnonzero(on.events_before > 0)
+    if len(has_events):  # the weights of others are never asked for
+        short = shortlist(on.of_users(has_events), validation.terms)
+        fusion, linear = fit_fusion(short), fit_fusion(short, linear, LINEAR)
     trained = replace(trained, fusion=fusion)
     test = trained._scorer(graph, text, parts.before(Part.TEST), rank)
     trial = Trial.of(events(graph), parts, Part.TEST)
@@ -229,4 +244,5 @@ def refit(
             progress("training on everything", epoch, trained.epochs)
         if epoch >= trained.epochs:
             break
+    fit.served.set_length_alone(float(trained.model.length_alone.detach()))
     return replace(trained, model=fit.served, split=None, as_of=until)

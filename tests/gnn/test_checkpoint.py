@@ -1,9 +1,12 @@
 """A trained model ↔ a folder."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from gnn.checkpoint import FORMAT, ITEMS, SETTINGS, WEIGHTS, load_trained, save_trained
 from gnn.errors import ModelError
@@ -67,8 +70,25 @@ def test_another_format_is_named(folder):
     """What it is, what is read, what to do."""
     state = json.loads((folder / SETTINGS).read_text())
     (folder / SETTINGS).write_text(json.dumps({**state, "format": FORMAT + 1}))
-    with pytest.raises(ModelError, match=f"format {FORMAT + 1}, this software reads {FORMAT}"):
+    with pytest.raises(ModelError, match=f"format {FORMAT + 1}, .* reads up to {FORMAT}"):
         load_trained(folder)
+
+
+def test_a_model_of_the_first_format_scores_as_it_did(folder):
+    """It read friends alike for all users, and all vectors had length 1."""
+    settings = json.loads((folder / SETTINGS).read_text())
+    (folder / SETTINGS).write_text(json.dumps({**settings, "format": 1}))
+    weights = load_file(folder / WEIGHTS)
+    of_all = weights["social_weight"]
+    save_file(
+        {k: w for k, w in weights.items() if k not in ("social_alone", "length_alone")},
+        folder / WEIGHTS,
+    )
+    loaded = load_trained(folder).model
+    assert loaded.length(torch.tensor([True, False])).tolist() == [1, 1]
+    friends = replace(TRAINED.scorer(GRAPH, TEXT).inputs.friends[0], row=1)
+    got = loaded.friend_weight(friends, torch.tensor([True, False]))
+    assert got.tolist() == [of_all[1], of_all[1]]
 
 
 def test_weights_of_another_model_are_refused(folder, tmp_path_factory):
