@@ -27,7 +27,7 @@ _FOREIGN = {
 """What a file of text does not begin with, and what it is instead."""
 _STEEPEST = 200
 """Unpacked bytes a packed one may give; text gives 3 to 30, a bomb a thousand."""
-_HARMLESS = 1 << 28
+HARMLESS = 1 << 28
 """Unpacked bytes that are nothing to worry about."""
 CHANGED = "has changed while it was read; load it again when it is complete"
 
@@ -131,7 +131,7 @@ class Unpacked:
         except OSError as e:
             raise InputError(f"{self._path}: damaged or cut short ({e})") from e
         self._given += len(data)
-        if self._packed and self._given > max(_HARMLESS, _STEEPEST * self.position):
+        if self._packed and self._given > max(HARMLESS, _STEEPEST * self.position):
             raise InputError(
                 f"{self._path}: unpacks to more than {_STEEPEST} times its size, as a zip bomb "
                 "does; if it is none, unpack it first"

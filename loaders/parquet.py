@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kg.errors import InputError
-from loaders.files import unchanged
+from loaders.files import HARMLESS, unchanged
 from loaders.interface import Progress
 from loaders.lines import MARK, NOT_TEXT
 from loaders.plan import LINE, SPAN, Batch, free_names
@@ -23,6 +23,8 @@ from loaders.plan import LINE, SPAN, Batch, free_names
 _ROWS = 1 << 16
 _SIZE = 1 << 26
 """Bytes of text looked at at once: a dictionary can say a long text a million times."""
+_STEEPEST = 1000
+"""Bytes of text that a byte of such a file may give."""
 _MOST = 1 << 28
 """Bytes that a batch may have at the worst without being looked at that way, which is slower."""
 _YEARS = range(1, 10_000)
@@ -40,13 +42,16 @@ class Parquet:
     """Columns that the file may lack; then they are null."""
     progress: Progress | None = None
     columns: tuple[str, ...] = field(init=False)
+    size: int = field(init=False)
+    """Bytes, unpacked."""
     _folded: tuple[str, ...] = field(init=False)
     """Columns that can be read as dictionaries."""
     _texts: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         with self._open() as file:
-            schema = file.schema_arrow
+            schema, about = file.schema_arrow, file.metadata
+            self.size = sum(about.row_group(n).total_byte_size for n in range(about.num_row_groups))
         names = schema.names
         twice = next((n for n in names if names.count(n) > 1), None)
         if twice is not None:
@@ -69,11 +74,18 @@ class Parquet:
             self._open(read_dictionary=list(self._folded)) as folded,
             unchanged(self.path),
         ):
-            total, done = file.metadata.num_rows, 0
+            total, done, unfolded = file.metadata.num_rows, 0, 0
+            most = max(HARMLESS, _STEEPEST * self.path.stat().st_size)
             try:
                 for group in range(file.num_row_groups):
                     source = folded if self._unfolds_to_much(folded, group) else file
                     for batch in source.iter_batches(_ROWS, [group], list(self.columns)):
+                        unfolded += _text_size(batch)
+                        if unfolded > most:
+                            raise InputError(
+                                f"{self.path}: unfolds to more than {_STEEPEST} times its size, as "
+                                "a bomb does"
+                            )
                         yield from (self._cells(part) for part in _in_size(batch))
                         done += len(batch)
                         if self.progress:
@@ -160,10 +172,7 @@ def _unfolded(kind: pa.DataType) -> pa.DataType:
 
 def _in_size(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """The batch in parts of no more text than _SIZE, or of one row."""
-    size = sum(
-        _text_size(column) for column in batch.columns if pa.types.is_dictionary(column.type)
-    )
-    if size <= _SIZE or len(batch) == 1:
+    if len(batch) == 1 or _text_size(batch) <= _SIZE:
         yield batch
         return
     middle = len(batch) // 2
@@ -171,11 +180,14 @@ def _in_size(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     yield from _in_size(batch.slice(middle))
 
 
-def _text_size(column: pa.DictionaryArray) -> int:
-    if not pa.types.is_string(column.type.value_type):
-        return 0
-    lengths = pc.binary_length(column.dictionary)
-    return pc.sum(lengths.take(column.indices).cast(pa.int64())).as_py() or 0
+def _text_size(batch: pa.RecordBatch) -> int:
+    """Bytes of the text that is folded in dictionaries."""
+    size = 0
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and pa.types.is_string(column.type.value_type):
+            lengths = pc.binary_length(column.dictionary).take(column.indices)
+            size += pc.sum(lengths.cast(pa.int64())).as_py() or 0
+    return size
 
 
 def _plain(column: pa.Array) -> pa.Array:

@@ -54,7 +54,7 @@ def plan_files(
         _check_columns(path, described, columns, at, place)
         plans.append(
             FilePlan(str(path), described.holds, columns.reader, rows_of(described, columns),
-                     estimated_size(path))
+                     _size(path, columns.reader))
         )  # fmt: skip
     ours = {*chosen, *lookup_files, at}
     unread = [str(p) for p in files if p not in ours]
@@ -142,6 +142,10 @@ def _ids(source: Source) -> set[str]:
     renamed = {ours: theirs for theirs, ours in source.rename.items()}
     flat = {name for key in keys if not key.split and not key.path for name in key.reads}
     return flat | {renamed[name] for name in flat if name in renamed}
+
+
+def _size(path: Path, reader: Reader) -> int:
+    return reader.size if isinstance(reader, Parquet) else estimated_size(path)
 
 
 def _encoding(path: Path, candidates: Sequence[str]) -> str:
