@@ -123,8 +123,8 @@ def test_no_user_is_touched_by_a_file_that_is_no_text(
 
 @pytest.mark.parametrize(
     ("cell", "says"),
-    [("false", False), ("0", False), ("No", False), ("true", True), ("1", True), ("", None), ("maybe", False),
-     ("2", False), ("NaN", False), ("objected", False)],
+    [("false", False), ("0", False), ("No", False), ("true", True), ("1", True), ("", None),
+     ("maybe", False), ("2", False), ("NaN", False), ("objected", False)],
 )  # fmt: skip
 def test_a_sources_word_on_profiling_is_yes_no_or_nothing(
     tmp_path: Path, cell: str, says: bool | None
