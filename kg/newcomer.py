@@ -34,6 +34,8 @@ from kg.training import Training
 
 NAME = "somebody new"
 NEIGHBOURS = 10
+_OF_DEEDS = ("activity", "money", "risk")
+"""Groups of properties that events with items alone can give."""
 
 
 def profile_newcomer(
@@ -58,6 +60,8 @@ def profile_newcomer(
     renewed, _ = ready.renewed(near, 1, as_of)
     profile = {p.name: None for p in USER_PROFILE} | renewed.users.to_pylist()[0]
     profile.pop("userId")
+    if not any(e.line.item_id for e in told):
+        profile |= _without_deeds(told)
     vector = profile.pop("embedding")
     said = _evidence(told, titles, friends)
     made_up = set(place.values()) - titles.keys()
@@ -93,6 +97,14 @@ def profile_newcomer(
         ),
         notes=_notes(profile["coldStart"], lost),
     )
+
+
+def _without_deeds(told: Sequence[Entry]) -> dict[str, Any]:
+    """A text alone says nothing of when, how often and for how much."""
+    friends = any(e.line.type in SOCIAL for e in told)
+    kind = "friends" if friends else "text" if told else "nothing"
+    silent = {p.name: None for p in USER_PROFILE if p.group in _OF_DEEDS}
+    return silent | {"coldStart": kind}
 
 
 def _shown(query: str) -> int:

@@ -101,11 +101,16 @@ def test_friends_alone(live: GraphStore, tmp_path: Path) -> None:
 
 
 def test_a_text_alone(live: GraphStore, tmp_path: Path) -> None:
-    """It is a review of nothing, and no item that is not there is offered."""
+    """It is a review of nothing: it says nothing of recency or money, and no item that is not there
+    is offered."""
     told = made(live, tmp_path, account(['{"text": "Bright strings, and they last."}'], "f"))
     there = {row[0] for row in live.query("MATCH (i:Item) RETURN i.itemId").rows}
     assert {i.id for i in told.items} <= there
     assert [(a.kind, a.events, a.items) for a in told.activity] == [("REVIEWED", 1, 0)]
+    assert told.profile is not None
+    assert told.profile["coldStart"] == "text"
+    for name in ("recencyDays", "frequency", "valueTier", "churnRisk", "monetary"):
+        assert told.profile[name] is None
 
 
 def test_what_is_not_in_the_graph_is_said(live: GraphStore, tmp_path: Path) -> None:

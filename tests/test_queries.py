@@ -25,6 +25,13 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {
         [3, ago(92), 1, 1, 700.0],
         [6, ago(182), 1, 2, 900.0],
     ]),
+    "audience_makeup": ({"categoryId": "music/guitars"}, [
+        [None, 1, 0.5, None, None],
+        ["champion", 1, 0.9, 0.1, 9.0],
+        ["loyal", 1, 0.7, 0.2, 5.0],
+        ["new", 1, 0.6, 0.4, 2.0],
+    ]),
+    "audience_overlap": ({"categoryId": "music/guitars"}, [["kitchen/knives", "knives", 2, 0.3]]),
     "best_users": ({"k": 3}, [
         ["dan", "at risk", 900.0, 2, 190.0, 0.9, "knives", 0.3],
         ["ada", "champion", 750.0, 4, 9.0, 0.1, "guitars", 0.9],

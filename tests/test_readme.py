@@ -93,6 +93,25 @@ def test_what_to_look_at_after_the_demo(here: Path) -> None:
         assert run(line) == 0, line
 
 
+def test_audiences_and_tests(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a small demo, with seeds out of an audience, an outcome and an account as they are
+    described."""
+    monkeypatch.setenv("KG_STORE", "ladybug://audience.lbug")
+    assert run("kg demo --users 150 --store ladybug://audience.lbug") == 0
+    leaving, kitchen, lookalike, assign, report, profile = commands("kg audience where")
+    assert run(leaving) == 0
+    users = [row.split(",")[0] for row in (here / "leaving.csv").read_text().splitlines()[1:]]
+    (here / "buyers.txt").write_text("\n".join(users[:30]))
+    described = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    (here / "events.jsonl").write_text(described[0])
+    for line in (kitchen, lookalike, assign, profile):
+        assert run(line) == 0, line
+    assert run(report) == 1  # nobody's thirty days are over yet
+    rows = [f"{user},{k % 2}" for k, user in enumerate(users)]
+    (here / "out.csv").write_text("\n".join(["userId,value", *rows]))
+    assert run(report.split("--event")[0] + "--outcome out.csv") == 0
+
+
 def test_neo4j_commands(here: Path, empty_neo4j: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Neo4j section, on a server that runs already: secrets file, load, retrain."""
     lines = commands("mkdir -p secrets")

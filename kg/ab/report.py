@@ -23,6 +23,7 @@ from kg.ab.statistics import (
 from kg.audience.where import willing
 from kg.errors import InputError, QueryError
 from kg.privacy.groups import refuse_small
+from kg.query_types import moment
 from kg.schema import BEHAVIOURS, EDGE_TABLES
 from kg.store import GraphStore
 
@@ -105,6 +106,9 @@ def outcomes(
     last = int(at.max(initial=-1))
     since = assigned["assignedAt"].to_numpy()
     over = np.ones(len(since), np.bool_) if days is None else since + days * DAY <= last
+    if not over.any():
+        until = moment(last) if last >= 0 else "never"
+        raise QueryError(f"nobody's {days} days are over: the last {event} here is of {until}")
     assigned = assigned.filter(pa.array(over))
     since = since[over]
     place = pc.index_in(snapshot.nodes["User"]["userId"], assigned["userId"].combine_chunks())

@@ -217,7 +217,7 @@ def report(
 def _show(told: Report, found: Outcomes) -> None:
     print_line(f"{told.experiment}: {told.outcome}")
     print_line()
-    sure = f"{told.confidence:.4g}"
+    sure = f"{100 * told.confidence:.4g}%"
     print_table(
         ["arm", "assigned", "counted", "rate" if found.is_rate else "mean", "difference",
          f"{sure} interval", "lift", "lift interval", "p", "detectable", ""],

@@ -72,6 +72,12 @@ def test_a_window_of_days(store: GraphStore) -> None:
     assert (sorted(values(found)), found.waiting) == (["ada", "ben", "dan"], 1)
 
 
+def test_a_window_that_is_over_for_nobody(store: GraphStore) -> None:
+    """Is an error that says how far the events go."""
+    with pytest.raises(QueryError, match="nobody's 90 days are over: the last PURCHASED here is of"):
+        outcomes(store, ALL, days=90)
+
+
 def test_events_without_times_need_a_file(store: GraphStore) -> None:
     with pytest.raises(QueryError, match="RATED has no times here: give the outcome as a file"):
         outcomes(store, ALL, event="RATED")
