@@ -32,7 +32,7 @@ class Cost:
 class Meter:
     def __init__(self, port: int | None = None) -> None:
         """`port`: where the local server listens; None for an embedded store."""
-        self.server = _listener(port) if port else None
+        self.server = listener(port) if port else None
 
     @contextmanager
     def __call__(self) -> Iterator[Cost]:
@@ -60,7 +60,7 @@ def _peak() -> float:
     return next(int(x.split()[1]) for x in lines if x.startswith("VmHWM")) / 2**20
 
 
-def _listener(port: int) -> int | None:
+def listener(port: int) -> int | None:
     """The local process that listens there, where we may look."""
     wanted = {
         f"socket:[{fields[9]}]"

@@ -69,6 +69,8 @@ class Neo4jSettings(BaseSettings):
     password_file: Path | None = Field(default=None, validation_alias="NEO4J_PASSWORD_FILE")
     database: str | None = Field(default=None, validation_alias="NEO4J_DATABASE")
     """None is the server's default database."""
+    ca_file: Path | None = Field(default=None, validation_alias="NEO4J_CA_FILE")
+    """Certificates (PEM) of the authorities that `+s` URLs trust, in place of the system's."""
 
     def secret(self) -> str | None:
         """The password, from the variable or the file it names."""

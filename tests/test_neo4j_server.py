@@ -97,9 +97,9 @@ def test_half_a_server_is_not_kept(tmp_path: Path) -> None:
 
 OWNER = """
 import subprocess, sys, time
-from tests.neo4j_server.choice import _guard
+from tests.neo4j_server.choice import guarded
 import os, json
-guard = _guard(json.loads(sys.argv[1]), dict(os.environ), None)
+guard = guarded(json.loads(sys.argv[1]), dict(os.environ), None)
 print(guard.pid, flush=True)
 time.sleep(600)
 """
@@ -136,7 +136,7 @@ def test_a_server_ends_with_its_lease(tmp_path: Path) -> None:
     """For one that outlives the command that started it."""
     lease = tmp_path / "lease"
     job = {"run": ["sleep", "600"], "cwd": str(tmp_path), "log": str(tmp_path / "log")}
-    kept = choice._guard(job, dict(os.environ), lease)
+    kept = choice.guarded(job, dict(os.environ), lease)
     assert kept.poll() is None
     lease.unlink()
     assert kept.wait(timeout=30) == 0
@@ -145,7 +145,7 @@ def test_a_server_ends_with_its_lease(tmp_path: Path) -> None:
 def test_a_server_that_ends_by_itself_ends_its_guard(tmp_path: Path) -> None:
     """Whose status is the server's, so that a start that failed is seen at once."""
     job = {"run": ["sh", "-c", "exit 3"], "cwd": str(tmp_path), "log": str(tmp_path / "log")}
-    assert choice._guard(job, dict(os.environ), None).wait(timeout=30) == 3
+    assert choice.guarded(job, dict(os.environ), None).wait(timeout=30) == 3
 
 
 def alive(pid: int) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from random import uniform
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -103,9 +105,11 @@ def connect(url: str) -> Server:
     _check(url)
     settings = Neo4jSettings()
     secret = settings.secret()
+    driver_url, trust = _trusting(url, settings.ca_file)
     with in_our_words(url, settings.database):
         driver = neo4j.GraphDatabase.driver(
-            url,
+            driver_url,
+            **trust,
             auth=None if secret is None else (settings.username, secret),
             connection_timeout=CONNECT_S,
             connection_acquisition_timeout=CONNECT_S,
@@ -139,6 +143,22 @@ def _check(url: str) -> None:
         raise ConfigError(f"store URL {url!r} names no host; it looks like bolt://HOST:7687")
     if parts.path.strip("/"):
         raise ConfigError(f"store URL {url!r} has a path; a database is named by NEO4J_DATABASE")
+
+
+def _trusting(url: str, ca_file: Path | None) -> tuple[str, dict[str, Any]]:
+    """The URL and settings by which the driver trusts authorities of our own choice: it takes them
+    with a plain scheme only, and then encrypts as `+s` would. Raises ConfigError."""
+    scheme, rest = url.split("://", 1)
+    if ca_file is None or not scheme.endswith("+s"):
+        return url, {}
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except OSError as e:  # an SSLError is one
+        why = e.strerror if isinstance(e, FileNotFoundError) else "no certificates (PEM) in it"
+        raise ConfigError(f"NEO4J_CA_FILE={ca_file}: {why}") from e
+    trusted = neo4j.TrustCustomCAs(str(ca_file))
+    plain = f"{scheme.removesuffix('+s')}://{rest}"
+    return plain, {"encrypted": True, "trusted_certificates": trusted}
 
 
 def _version(driver: neo4j.Driver, url: str, database: str | None) -> tuple[int, ...]:

@@ -108,7 +108,10 @@ def _why(error: BaseException, url: str) -> str:
     root = _root(error)
     if isinstance(root, ssl.SSLCertVerificationError):
         secure = url.replace("+s://", "+ssc://", 1)
-        return f"its certificate is not trusted ({root.verify_message}); trusted anyway as {secure}"
+        return (
+            f"its certificate is not trusted ({root.verify_message}); NEO4J_CA_FILE names the "
+            f"authority it is from, and {secure} trusts any"
+        )
     if isinstance(root, ssl.SSLError):
         return "it does not speak TLS there; without encryption the URL has no +s"
     if isinstance(root, TimeoutError):

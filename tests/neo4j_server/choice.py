@@ -87,7 +87,7 @@ def _compose(environ: Mapping[str, str], say: Say, lease: Path | None) -> Server
     version = environ.get("KG_TEST_NEO4J") or DEFAULT
     project = docker.project(version)
     job = {"closing": project.closing, "remove": str(project.folder)}
-    guard = _guard(job, project.environment, lease)
+    guard = guarded(job, project.environment, lease)
     say(f"starting Neo4j {version} with Docker Compose")
     try:
         docker.up(project)
@@ -127,7 +127,7 @@ def start_from_jars(
     except BaseException:
         local.discard(job)
         raise
-    guard = _guard(job, local.environment(), lease)
+    guard = guarded(job, local.environment(), lease)
     try:
         password = local.first_login(url, alive=lambda: guard.poll() is None)
     except BaseException as e:
@@ -153,8 +153,8 @@ def _or(versions: tuple[int, ...]) -> str:
     return " or ".join(map(str, versions))
 
 
-def _guard(
-    job: dict[str, Any], environment: dict[str, str], lease: Path | None
+def guarded(
+    job: dict[str, Any], environment: dict[str, str], lease: Path | None = None
 ) -> subprocess.Popen[bytes]:
     if lease is not None:
         lease.parent.mkdir(parents=True, exist_ok=True)
