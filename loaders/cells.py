@@ -48,8 +48,13 @@ def integer(cell: pl.Expr) -> Value:
     """Whole numbers, exact over the whole int64 range; `3.0` is one."""
     stripped = cell.str.strip_chars()
     float_ = stripped.cast(pl.Float64, strict=False)
-    whole = pl.when(float_.floor() == float_).then(float_).cast(pl.Int64, strict=False)
+    whole = pl.when(float_.floor() == float_).then(_in_range(float_)).cast(pl.Int64, strict=False)
     return Value(cell, pl.coalesce(stripped.cast(pl.Int64, strict=False), whole), Type.INT64)
+
+
+def _in_range(value: pl.Expr) -> pl.Expr:
+    """Numbers that int64 holds; its lowest is what lower ones are rounded to, and left out."""
+    return pl.when(value.abs() < 2.0**63).then(value)
 
 
 def boolean(cell: pl.Expr) -> Value:
@@ -69,7 +74,8 @@ def _moment(cell: pl.Expr, fmt: str, timezone: str) -> pl.Expr:
     stripped = cell.str.strip_chars()
     if fmt in EPOCH_UNITS:
         exact = stripped.cast(pl.Int64, strict=False)
-        rough = stripped.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
+        rough = _in_range(stripped.cast(pl.Float64, strict=False).floor())
+        rough = rough.cast(pl.Int64, strict=False)
         return pl.coalesce(exact, rough).floordiv(EPOCH_UNITS[fmt])
     if fmt == "iso":
         return _iso(stripped, timezone)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import polars as pl
 
 _STRINGS = pl.List(pl.String)
@@ -33,18 +31,8 @@ def split(cell: pl.Expr, separator: str) -> pl.Expr:
 
 
 def _decode(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
-    if texts.null_count() == len(texts):
-        return pl.Series(texts.name, [None] * len(texts), dtype=dtype)
-    try:
-        return texts.str.json_decode(dtype)
-    except pl.exceptions.ComputeError:
-        # some cell only looks like a list, or holds objects; those few are found one by one
-        good = pl.Series([t is not None and _is_list(t, dtype) for t in texts], dtype=pl.Boolean)
-        return _decode_halves(texts.to_frame("t").select(pl.when(good).then("t"))["t"], dtype)
-
-
-def _decode_halves(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
-    """What one reader of JSON takes and the other does not becomes null, and no other cell."""
+    """A cell that only looks like a list, or holds objects, becomes null; those few are found by
+    halving, so that no cell is read in another way because of its neighbours."""
     if texts.null_count() == len(texts):
         return pl.Series(texts.name, [None] * len(texts), dtype=dtype)
     try:
@@ -54,21 +42,4 @@ def _decode_halves(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
             return pl.Series(texts.name, [None], dtype=dtype)
     middle = len(texts) // 2
     halves = texts[:middle], texts[middle:]
-    return pl.concat([_decode_halves(half, dtype) for half in halves])
-
-
-def _is_list(text: str, dtype: pl.DataType) -> bool:
-    try:
-        found = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return False
-    inner = found
-    if dtype == _PATHS:
-        if not (isinstance(found, list) and all(isinstance(f, list) for f in found)):
-            return False
-        inner = [e for f in found for e in f]
-    return isinstance(inner, list) and not any(isinstance(e, (dict, list)) for e in inner)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    return pl.concat([_decode(half, dtype) for half in halves])
