@@ -75,7 +75,7 @@ def utf8_lines(
             f"{path}: its lines end in a carriage return alone; a newline is needed: "
             f"tr '\\r' '\\n' < {path.name}"
         )
-    if rest:
+    if rest := rest.rstrip(b"\r"):  # half of the line's end
         yield _chunk(_begun(path, rest) if first else rest)
 
 
