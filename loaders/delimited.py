@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,7 +63,7 @@ class Delimited:
         line = line.rstrip("\r").replace(self.delimiter, self._inner)
         cells = self._names(line) if self.quote else line.split(self._inner)
         names = [c.strip() or f"column {i}" for i, c in enumerate(cells, 1)]
-        twice = sorted({n for n in names if names.count(n) > 1})
+        twice = sorted(n for n, count in Counter(names).items() if count > 1)
         if twice:
             raise InputError(f"{self.path}: line 1 names the column {twice[0]!r} twice")
         return tuple(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -53,7 +54,7 @@ class Parquet:
             schema, about = file.schema_arrow, file.metadata
             self.size = sum(about.row_group(n).total_byte_size for n in range(about.num_row_groups))
         names = schema.names
-        twice = next((n for n in names if names.count(n) > 1), None)
+        twice = next((n for n, count in Counter(names).items() if count > 1), None)
         if twice is not None:
             raise InputError(f"{self.path}: names the column {twice!r} twice")
         free_names(self.path, names)
