@@ -29,7 +29,7 @@ often enough to cost more on the test than true gains bring."""
 
 class Fusion(BaseModel):
     """score = encoder z(encoder) + two_hop z(two hops x users^-out) + band z(band)
-    + own log(1 + events)
+    + own log(1 + events) + popular z(popularity)
 
     z is over a user's items. A weight of 0 leaves a term out.
     """
@@ -40,6 +40,7 @@ class Fusion(BaseModel):
     two_hop: float = 0.0
     band: float = 0.0
     own: float = 0.0
+    popular: float = 0.0
     out: float = 0.5
     """Exponent of an item's users in the two-hop score: 0 favours popular items."""
 
@@ -50,6 +51,7 @@ class Fusion(BaseModel):
             f"two_hop^{self.out}": self.two_hop,
             "band": self.band,
             "own": self.own,
+            "popular": self.popular,
         }
         used = [(name, weight) for name, weight in names.items() if weight] or [("encoder", 0.0)]
         total = used[0][1] * term(used[0][0])
@@ -60,13 +62,16 @@ class Fusion(BaseModel):
 
 PRIOR = Fusion(two_hop=0.2, out=0.25, own=0.3)
 """What holds until validation says otherwise."""
+FADING = PRIOR.model_copy(update={"popular": 0.2})
+"""The same where popularity has a half-life, which several periods have borne out."""
 OUT = (0.0, 0.25, 0.5)
-NAMES = ("encoder", *(f"two_hop^{out}" for out in OUT), "band", "own")
+NAMES = ("encoder", *(f"two_hop^{out}" for out in OUT), "band", "own", "popular")
 _WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 2.0)
 STEPS: tuple[list[dict[str, float]], ...] = (
     [{"two_hop": 0.0}, *({"two_hop": w, "out": o} for w in _WEIGHTS[1:] for o in OUT)],
     [{"band": w} for w in _WEIGHTS],
     [{"own": w} for w in (0.0, 0.3, 1.0, 3.0, 10.0)],
+    [{"popular": w} for w in _WEIGHTS],
     [{"encoder": w} for w in (1.0, 0.3, 0.0)],
 )
 """The settings tried, one group after the other."""
@@ -85,6 +90,8 @@ class Blend:
     """[U, I] 0/1"""
     own: sp.csr_matrix
     """[U, I] positive events"""
+    popular: Tensor
+    """[I] the part of the encoder's score that is no taste"""
 
     def terms(self, users: Ints, encoder: Tensor) -> Callable[[str], Tensor]:
         """Terms [B, I] by name; `encoder` [B, I] is the encoder's raw score."""
@@ -100,6 +107,8 @@ class Blend:
                 return standard(encoder)
             if name == "band":
                 return standard(on(self.linear.band(rows)))
+            if name == "popular":
+                return standard(self.popular[None]).repeat(len(users), 1)
             if name == "own":
                 return torch.log1p(on(self.own[users].toarray()))
             if not raw:

@@ -49,7 +49,7 @@ class Scorer:
         flat = self.inputs.flat
         interactions = flat.matrix()
         linear = self.linear or linear_filter(interactions, self.rank, seed=self.seed)
-        return Blend(linear, interactions, own_history(flat))
+        return Blend(linear, interactions, own_history(flat), self.moment.prior)
 
     def encoder_scores(self, users: Ints) -> Tensor:
         """[B, I] on the device: user · item + bias."""
@@ -76,6 +76,6 @@ class Scorer:
         return np.asarray(self.encoder_scores(users).cpu().numpy(), np.float32)
 
     def fused(self, users: Ints) -> NDArray[np.float32]:
-        """[B, I] encoder, linear item-item filter and own history, with the weights fitted on
-        validation. Comparable within a user, not between users."""
+        """[B, I] encoder, linear item-item filter, own history and popularity, with the weights
+        fitted on validation. Comparable within a user, not between users."""
         return np.asarray(self.fuse(users, self.terms(users)).cpu().numpy(), np.float32)

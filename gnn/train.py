@@ -16,7 +16,7 @@ from gnn.encoded import Encoded
 from gnn.errors import GraphError
 from gnn.evaluate import Task, measure
 from gnn.fit import Fit, start
-from gnn.fusion import LINEAR, PRIOR, Fusion, fit_fusion, shortlist
+from gnn.fusion import FADING, LINEAR, PRIOR, Fusion, fit_fusion, shortlist
 from gnn.graph import Seen, events
 from gnn.inputs import Inputs, Vocabulary, inputs
 from gnn.leak import places
@@ -198,11 +198,12 @@ def _judged(
     """With fusion weights fitted on validation, and the table of the test."""
     rank = trained.config.rank
     validation = trained._scorer(graph, text, parts.before(Part.VALIDATION), rank)
-    fusion, linear = PRIOR, Fusion(encoder=0, two_hop=1)
+    fusion = PRIOR if trained.half_life is None else FADING
+    linear = Fusion(encoder=0, two_hop=1)
     has_events = np.flatnonzero(on.events_before > 0)
     if len(has_events):  # the weights of others are never asked for
         short = shortlist(on.of_users(has_events), validation.terms)
-        fusion, linear = fit_fusion(short), fit_fusion(short, linear, LINEAR)
+        fusion, linear = fit_fusion(short, fusion), fit_fusion(short, linear, LINEAR)
     trained = replace(trained, fusion=fusion)
     test = trained._scorer(graph, text, parts.before(Part.TEST), rank)
     trial = Trial.of(events(graph), parts, Part.TEST)

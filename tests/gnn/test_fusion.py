@@ -91,7 +91,7 @@ def test_terms_that_know_nothing_get_nothing():
     assert weights.own <= 0.3
 
 
-@pytest.mark.parametrize("name", ["encoder", "two_hop^0", "two_hop^0.5", "band", "own"])
+@pytest.mark.parametrize("name", ["encoder", "two_hop^0", "two_hop^0.5", "band", "own", "popular"])
 def test_the_fusion_is_as_good_as_its_best_part(name):
     """On the users it was fitted on, but for the standard error that guards against chance."""
     name = {"two_hop^0": "two_hop^0.0"}.get(name, name)
