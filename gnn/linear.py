@@ -11,6 +11,7 @@ Recommendation?", CIKM 2021); the exponent `out` says how little popular items a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,6 +20,10 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
 
+CROWDED = 0.2
+"""Share of all users that a user's items lead to, counted with repetition. A product with zeros in
+it runs along rows, several times as fast a cell as one without."""
+CELLS_A_BLOCK = 16_000_000
 RESOLVED = 1e-6
 """Share of the largest squared singular value below which a direction is rounding error."""
 
@@ -49,7 +54,29 @@ class LinearFilter:
 
     def two_hop(self, rows: sp.csr_matrix) -> Scores:
         """[B, I] from users' item rows [B, I], without D_i^-out."""
-        return np.asarray(((rows @ self.first_hop) @ self.second_hop).toarray(), np.float32)
+        near = rows @ self.first_hop
+        if not self.is_crowded:
+            return np.asarray((near @ self.second_hop).toarray(), np.float32)
+        out = np.empty(rows.shape, np.float32)
+        size = max(1, CELLS_A_BLOCK // max(1, near.shape[1]))
+        for start in range(0, rows.shape[0], size):
+            part = near[start : start + size].T.toarray(order="C")
+            out[start : start + size] = (self.users_of_items @ part).T
+        return out
+
+    @cached_property
+    def is_crowded(self) -> bool:
+        """Whether a user shares items with so many others (CROWDED) that a row of all of them,
+        zeros too, is the faster way through the second hop. By the whole matrix, so that a user's
+        scores are the same to the last digit whoever else is asked about."""
+        users = len(self.second_hop.indptr) - 1
+        meetings = float(np.square(self.users_of_item, dtype=np.float64).sum())
+        return meetings > CROWDED * users**2
+
+    @cached_property
+    def users_of_items(self) -> sp.csr_matrix:
+        """[I, U] R^T"""
+        return self.second_hop.T.tocsr()
 
     def fade(self, out: float) -> Scores:
         """[I] D_i^-out"""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+import gnn.linear as linear_module
 from gnn.linear import linear_filter, right_singular
 
 RNG = np.random.default_rng(0)
@@ -19,14 +20,26 @@ def over(degree, exponent):
 BY_USER, BY_ITEM = R.sum(1), R.sum(0)
 
 
-def test_two_hops_are_their_formula():
-    """r D_i^-1/2 R^T D_u^-1 R D_i^-out"""
+@pytest.mark.parametrize("crowded", [0.0, 1e9], ids=["rows of all users", "rows of some"])
+def test_two_hops_are_their_formula(monkeypatch, crowded):
+    """r D_i^-1/2 R^T D_u^-1 R D_i^-out, whichever way they are taken"""
+    monkeypatch.setattr(linear_module, "CROWDED", crowded)
+    monkeypatch.setattr(linear_module, "CELLS_A_BLOCK", 100)  # two users at a time
     linear = linear_filter(SPARSE, 0, seed=0)
     hops = (R * over(BY_ITEM, -0.5)) @ (R.T * over(BY_USER, -1)) @ R
     assert linear.two_hop(SPARSE) == pytest.approx(hops, abs=1e-5)
     assert linear.two_hop(SPARSE) * linear.fade(0.5) == pytest.approx(
         hops * over(BY_ITEM, -0.5), abs=1e-5
     )
+
+
+@pytest.mark.parametrize("crowded", [0.0, 1e9], ids=["rows of all users", "rows of some"])
+def test_scores_do_not_depend_on_who_else_is_asked_about(monkeypatch, crowded):
+    """To the last digit: a refresh of one user says what a training of all said."""
+    monkeypatch.setattr(linear_module, "CROWDED", crowded)
+    linear = linear_filter(SPARSE, 0, seed=0)
+    together = linear.two_hop(SPARSE)
+    assert (np.concatenate([linear.two_hop(SPARSE[k]) for k in range(40)]) == together).all()
 
 
 def test_the_band_projects_on_the_leading_directions():
