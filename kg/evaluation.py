@@ -53,6 +53,8 @@ JUDGEMENTS = (
                "categories of the next choices better than everyone's mix", by="grouping",
                measure="bits", higher=True),
     _Judgement("segments_tried", "Number of segments", "the highest silhouette times stability"),
+    _Judgement("foretold", "Attribute", "how well vectors foretell what some users declare: "
+               "judged only, never written", measure="macro_f1", higher=True),
     _Judgement("faithfulness", "Evidence", "how far scores fall when the cited edges are taken "
                "away, beside as many other edges of the same users", "cited", by="removed",
                measure="fall", higher=True),

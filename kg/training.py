@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -45,6 +45,9 @@ class Training:
     cache: Path | None = None
     """Folder of text vectors; None encodes anew each time."""
     sensitive: frozenset[str] = frozenset()
+    predict: str | None = None
+    """An attribute that users declare: how well vectors foretell it is judged, and nothing of it
+    kept."""
     sample: int | None = None
     """Users to learn from and to profile, drawn at random; the others get their profile from
     `kg refresh --all`. None is everyone."""
@@ -90,6 +93,7 @@ def train_release(
     with needs_training_packages():
         from gnn.checkpoint import save_model
         from gnn.profile import make_candidate
+    declared = None if training.predict is None else declared_values(store, training.predict)
     total = store.counts().get("User", 0)
     sampled = training.sample is not None and training.sample < total
     if sampled and training.sample is not None:
@@ -126,6 +130,7 @@ def train_release(
         software=_software(),
         pseudonym_key=said.key_id if (said := pseudonyms(store)) else None,
         metrics=candidate.metrics
+        | ({} if declared is None else _foretold(candidate, graph, declared, training))
         | ({} if drawn is None else {"sample": {"users": len(drawn), "of": total}}),
     )
     social = _social_of(store, graph, sampled, training.seed)
@@ -134,6 +139,40 @@ def train_release(
         tables = _only_of(tables, drawn, social)
     save(releases, card, tables, lambda folder: save_model(candidate, folder), _figures(card))
     return card
+
+
+def declared_values(store: GraphStore, attribute: str) -> pa.Table:
+    """userId and value (text) of an attribute that the source says of users. Raises ConfigError."""
+    known = store.attributes().get("User", pa.schema([]))
+    texts = [
+        f.name for f in known if not (pa.types.is_list(f.type) or pa.types.is_floating(f.type))
+    ]
+    if attribute not in texts:
+        there = f"there are {', '.join(texts)}" if texts else "no user here has any"
+        raise ConfigError(f"no attribute {attribute!r} that could be foretold; {there}")
+    users = store.export({"User": (attribute,)}, {}).nodes["User"]
+    return pa.table({"userId": users["userId"], "value": users[attribute].cast(pa.string())})
+
+
+def _foretold(
+    candidate: Candidate, graph: GraphTables, declared: pa.Table, training: Training
+) -> dict[str, Any]:
+    from gnn.graph import events
+    from gnn.predict import judge_attribute
+
+    ids = graph.users["userId"]
+    known = candidate.users.filter(pc.is_valid(candidate.users["embedding"]))
+    flat = pc.list_flatten(known["embedding"].combine_chunks()).to_numpy()
+    vectors = np.zeros((len(ids), len(flat) // max(known.num_rows, 1)), np.float32)
+    row = pc.index_in(known["userId"], ids.combine_chunks()).to_numpy()
+    vectors[row] = flat.reshape(known.num_rows, -1)
+    values = declared["value"].take(pc.index_in(ids, declared["userId"]))
+    found = judge_attribute(
+        vectors, events(graph).matrix(), np.array(values.to_pylist(), object), training.seed
+    )
+    if isinstance(found, str):
+        return {"foretold": [], "foretold_not": f"{training.predict}: {found}"}
+    return {"foretold": [{"attribute": training.predict, **r} for r in found]}
 
 
 def _figures(card: Card) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,6 +54,15 @@ def train(
     seed: Seed = 7,
     encoder: Encoder = None,
     sample: Sample = None,
+    predict: Annotated[
+        str | None,
+        typer.Option(
+            "--predict",
+            metavar="ATTRIBUTE",
+            help="Judge, too, how well vectors foretell what some users declare (country, say); "
+            "no guess is kept.",
+        ),
+    ] = None,
     releases: Releases = None,
     store: Store = None,
     json_: Json = False,
@@ -65,11 +75,14 @@ def train(
     kg train
     kg train --preset small --set epochs=20
     """
-    card = _train(store, releases, _training(preset, set_, seed, encoder, sample))
+    training = _training(preset, set_, seed, encoder, sample)
+    card = _train(store, releases, replace(training, predict=predict))
     if json_:
         print_json(card.model_dump(by_alias=True))
     else:
         show_card(card)
+        if "foretold_not" in card.metrics:
+            print_line(f"not foretold: {card.metrics['foretold_not']}")
         print_line(f"\ncandidate {card.version}; readers see it after: kg publish {card.version}")
 
 
