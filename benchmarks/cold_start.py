@@ -7,8 +7,9 @@ the test's cut, as `kg train` does. Then, of each drawn user, it is told the las
 10 events before the cut (as `kg profile --from` is), alone or with their social ties, and ranks all
 items they had not touched; what they took up after the cut is the answer. The same users and
 answers in every row: those with ten events before the cut or more, and something new after it.
-Where there are no times a fifth of each drawn user's items, at random, is the answer. Prints
-Markdown.
+Where there are no times a fifth of each drawn user's items, at random, is the answer. The last
+column mixes the profile's scores with popularity, the more the less is told: what a model that knew
+how little it knows would gain. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from gnn.baselines import popularity
 from gnn.catalogue import Catalogue, catalogue_of, on_catalogue, scorer_on
 from gnn.config import PRESETS, TrainConfig
 from gnn.evaluate import Ints, Task, measure, task
-from gnn.fusion import Fusion
+from gnn.fusion import Fusion, standard
 from gnn.graph import Events, Seen, events
 from gnn.inputs import inputs
 from gnn.quality import popular_order
@@ -47,8 +48,10 @@ from loaders import stage
 TOLD = (0, 1, 2, 3, 5, 10)
 MOST = 2_000
 """Users drawn; never more than a fifth of all."""
+HALF = 3
+"""Events at which the last column trusts taste and popularity alike."""
 COLUMNS = ("set", "events told", "users", "popularity", "linear filter", "profile",
-           "profile with friends")  # fmt: skip
+           "profile with friends", "profile, drawn to popularity")  # fmt: skip
 
 
 def main() -> None:
@@ -101,7 +104,9 @@ def judged(
     assert trained.split is not None
     seen = trained.split.before(Part.TEST)
     scorer = trained.scorer(rest, its_text, seen)
-    catalogue = catalogue_of(rest, scorer)
+    # the plain filter stands in the table, whether or not the fused score has a use for it
+    linear = replace(scorer, rank=config.rank).blend.linear
+    catalogue = replace(catalogue_of(rest, scorer), linear=linear)
     before, after = halves(flat, drawn, seen.until, rng)
     on = task(before, after, "new items")
     enough = np.bincount(before.user, minlength=n)[on.users] >= max(TOLD)
@@ -115,25 +120,31 @@ def judged(
         known = stranger(graph, text, drawn, shown, catalogue, trained, seen.until)
         alone = replace(graph, social={})
         lonely = stranger(alone, text, drawn, shown, catalogue, trained, seen.until)
-        rows.append([name, str(told), str(len(on)), *figures(on, popular, trained, lonely, known)])
+        rows.append(
+            [name, str(told), str(len(on)), *figures(on, popular, trained, lonely, known, told)]
+        )
         if not graph.social:
-            rows[-1][-1] = ""
+            rows[-1][COLUMNS.index("profile with friends")] = ""
     return rows
 
 
 def figures(
-    on: Task, popular: torch.Tensor, trained: Trained, lonely: Scorer, known: Scorer
+    on: Task, popular: torch.Tensor, trained: Trained, lonely: Scorer, known: Scorer, told: int
 ) -> list[str]:
     linear = Fusion.model_validate(trained.metrics["linear_filter"])
     order = popular_order(popular)
 
     def scores(users: Ints) -> dict[str, torch.Tensor]:
         term = lonely.terms(users)
+        fused = lonely.fuse(users, term)
+        trust = told / (told + HALF)
+        plain = standard(torch.log1p(popular).repeat(len(users), 1))
         return {
             "popularity": popular.repeat(len(users), 1),
             "linear filter": linear.apply(term) + order,
-            "profile": lonely.fuse(users, term),
+            "profile": fused.clone(),
             "profile with friends": known.fuse(users, known.terms(users)),
+            "profile, drawn to popularity": trust * standard(fused) + (1 - trust) * plain + order,
         }
 
     found = measure(on, scores, top_only=True)
