@@ -18,7 +18,7 @@ from typing import Any
 import ladybug
 
 from kg.errors import NotFound, StoreError, StoreUnavailable
-from kg.ladybug_store import crash
+from kg.ladybug_store import crash, seal
 from kg.ladybug_store.lock import PATIENCE_S, FileLock
 from kg.ladybug_store.memory import buffer_bytes
 
@@ -157,8 +157,11 @@ class Engine:
         """The writer's database, or all of it when nobody is left."""
         # closing a writer's folds the log into the file
         with self._lock.exclusive() if self._writable else nullcontext(), self._opening:
+            whole = self._writable and self._database is not None
             self._close_database()
             self._writable = False
+            if whole and not crash.log_of(self.path).exists():
+                seal.write(self.path)
 
     @contextmanager
     def _readable(self) -> Iterator[Any]:
@@ -199,6 +202,9 @@ class Engine:
             if read_only:
                 raise _Unfinished(f"{self.path}: a write was cut off and cannot be finished")
             crash.recover(self.path, lambda: self._open_file(read_only=False))
+        seal.check(self.path)
+        if not read_only:
+            seal.remove(self.path)
         return self._open_file(read_only=read_only)
 
     def _open_file(self, *, read_only: bool) -> Any:
