@@ -21,6 +21,8 @@ from loaders.interface import Progress
 from loaders.lines import MARK, NOT_TEXT
 from loaders.plan import LINE, SPAN, Batch, free_names
 
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What Arrow raises for a damaged file; the last where a column's name is no text."""
 _ROWS = 1 << 16
 _SIZE = 1 << 26
 """Bytes of text looked at at once: a dictionary can say a long text a million times."""
@@ -64,8 +66,10 @@ class Parquet:
 
     def _open(self, **how: Any) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self.path, **how)
-        except (pa.ArrowException, OSError) as e:
+            file = pq.ParquetFile(self.path, **how)
+            file.schema_arrow.names  # noqa: B018  # which may be no text
+            return file
+        except _DAMAGE as e:
             raise InputError(f"{self.path}: is not a Parquet file ({_in_a_line(e)})") from e
 
     def _frames(self) -> Iterator[pl.DataFrame]:
@@ -76,8 +80,8 @@ class Parquet:
             unchanged(self.path),
         ):
             total, done, unfolded = file.metadata.num_rows, 0, 0
-            most = max(HARMLESS, _STEEPEST * self.path.stat().st_size)
             try:
+                most = max(HARMLESS, _STEEPEST * self.path.stat().st_size)
                 for group in range(file.num_row_groups):
                     source = folded if self._unfolds_to_much(folded, group) else file
                     for batch in source.iter_batches(_ROWS, [group], list(self.columns)):
@@ -91,7 +95,7 @@ class Parquet:
                         done += len(batch)
                         if self.progress:
                             self.progress(self.path.name, done, total)
-            except (pa.ArrowException, OSError) as e:
+            except _DAMAGE as e:
                 raise InputError(f"{self.path}: damaged or cut short ({_in_a_line(e)})") from e
 
     def _unfolds_to_much(self, folded: pq.ParquetFile, group: int) -> bool:
