@@ -54,6 +54,7 @@ def _left_out(name: str, values: pa.Array) -> Case:
 _WHOLE = _bytes(pa.concat_tables([table()] * 5000).combine_chunks())
 _TWICE = pa.Table.from_arrays([*table().columns, table()["user"]], [*table().column_names, "user"])
 _BAD_UTF8 = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff\xfe", b"ok"]).buffers())
+_NO_NAME = _bytes(table(zzzz=pa.array([1, 2]))).replace(b"zzzz", b"\xe5zzz")
 _DAY = dt.datetime(2020, 9, 13)
 
 
@@ -79,6 +80,7 @@ DAMAGED: tuple[Case, ...] = (
     _case("no columns", _bytes(pa.table({})), error="has no column 'user'.* none$"),
     _case("a missing column", _bytes(table().drop_columns(["at"])), error="has no column 'at'"),
     _case("a column twice", _bytes(_TWICE), error="'user' twice"),
+    _case("a column whose name is no text", _NO_NAME, error="is not a Parquet file"),
     _case("our own name", _bytes(table(__span=pa.array([1, 2]))), error="'__span'"),
 )  # fmt: skip
 
