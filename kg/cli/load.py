@@ -93,6 +93,7 @@ def load(
     from kg.privacy.door import policy_at, protection, protection_at
     from loaders import stage
 
+    _check_rejects(rejects)
     rules = policy_at(policy)
     if offline is not None:
         if store is not None:
@@ -192,6 +193,14 @@ def _import(done: Offline, home: Path | None) -> _Loaded:
             "schema": schema,
         },
     )
+
+
+def _check_rejects(chosen: Path) -> None:
+    """Before anything is loaded: a folder, a device or a pipe is no place to move a file to."""
+    if chosen.exists() and not chosen.is_file():
+        raise ConfigError(f"--rejects {chosen}: is no file; name one")
+    if not chosen.absolute().parent.is_dir():
+        raise ConfigError(f"--rejects {chosen}: there is no such folder; make it first")
 
 
 def _keep_rejects(report: LoadReport, chosen: Path) -> LoadReport:
