@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,22 @@ def test_strict_says_the_first_line_and_writes_nothing(tmp_path: Path, capsys: O
     argv = ["load", "tabular", str(tmp_path / "ratings.csv"), "--store", f"ladybug://{store}"]
     assert main([*argv, "--option", f"mapping={tmp_path}/shop.toml", "--strict"]) == 1
     assert "ratings.csv:3: not text in this encoding" in " ".join(capsys.readouterr().err.split())
+    assert not store.exists()
+
+
+@pytest.mark.parametrize("where", ["", "nowhere/rejects.jsonl", "pipe", "/dev/null"])
+def test_rejects_go_to_a_file_or_the_command_says_so_first(
+    tmp_path: Path, capsys: Output, where: str
+) -> None:
+    """Not into a folder, where an erasure would not find them; nor over a device."""
+    (tmp_path / "shop.toml").write_text(RATINGS)
+    (tmp_path / "ratings.csv").write_bytes(HEAD + ROW + b"\n")
+    os.mkfifo(tmp_path / "pipe")
+    store = tmp_path / "kg.lbug"
+    argv = ["load", "tabular", str(tmp_path / "ratings.csv"), "--store", f"ladybug://{store}"]
+    argv += ["--option", f"mapping={tmp_path}/shop.toml", "--rejects", str(tmp_path / where)]
+    assert main(argv) == 1
+    assert "--rejects" in capsys.readouterr().err
     assert not store.exists()
 
 
