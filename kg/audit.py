@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ValidationError
 
 from kg.errors import ConfigError
+from kg.files import append_line
 
 FILE = "audit.jsonl"
 _TAIL = 1 << 16
@@ -103,21 +104,19 @@ def append(home: Path, act: Act) -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with os.fdopen(file, "r+b") as log:
+        with os.fdopen(file, "r+b", buffering=0) as log:
             fcntl.flock(log, fcntl.LOCK_EX)
             last = _last_line(log)
             before = Act.model_validate_json(last).chain if last else ""
             line = act.model_copy(update={"chain": _chain(act, before)}).model_dump_json()
-            log.write(line.encode() + b"\n")
-            log.flush()
-            os.fsync(log.fileno())
+            append_line(log, line.encode() + b"\n")
     except OSError as e:
         raise ConfigError(f"cannot write the audit file {path}: {e.strerror}") from e
     except ValidationError as e:
         raise ConfigError(f"{path}: its last line is no entry; `kg audit --check` finds it") from e
 
 
-def _last_line(log: BinaryIO) -> bytes:
+def _last_line(log: FileIO) -> bytes:
     size = log.seek(0, os.SEEK_END)
     tail = _TAIL
     while True:

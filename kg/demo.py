@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from kg.files import work_folder
+from kg.files import staging_folder
 from kg.ingest import ingest
 from kg.publish import Published, publish
 from kg.releases import Card, read_tables
@@ -51,7 +50,7 @@ def run_demo(
     from loaders import stage
 
     options = {"users": str(users), "seed": str(training.seed)}
-    with work_folder(Path(tempfile.gettempdir()), "kg-demo-") as into:
+    with staging_folder("kg-demo-") as into:
         staged = stage("synthetic", [], into, now=now, options=options, progress=progress)
         ingest(staged, store, progress=progress)
         card = train_release(store, releases, training, now=now, progress=progress)

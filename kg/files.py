@@ -7,6 +7,7 @@ ends, and whoever next writes to the same place removes what has none.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
+from io import FileIO
 from pathlib import Path
 
 from kg.errors import ConfigError
@@ -81,6 +83,34 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
+
+
+@contextmanager
+def staging_folder(prefix: str = STAGED) -> Iterator[Path]:
+    """A work folder in the temporary folder, for rows on their way to a store. Raises ConfigError
+    where it cannot hold them."""
+    try:
+        with work_folder(Path(tempfile.gettempdir()), prefix) as folder:
+            yield folder
+    except BrokenPipeError:  # who read our output went away
+        raise
+    except OSError as e:
+        raise ConfigError(
+            f"cannot keep rows in {tempfile.gettempdir()}: {e.strerror or e}; free some space, or "
+            "name another folder by TMPDIR"
+        ) from e
+
+
+def append_line(file: FileIO, line: bytes) -> None:
+    """All of it, or nothing. Raises OSError."""
+    size = file.seek(0, os.SEEK_END)
+    try:
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(size)
+        raise
 
 
 def sweep(parent: Path, prefix: str) -> None:

@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from kg.errors import NotFound, ReleaseError
-from kg.files import PART, sweep, work_folder
+from kg.files import PART, append_line, sweep, work_folder
 from kg.schema import NODE_BY_LABEL
 from kg.store import ReleaseTables
 
@@ -215,8 +215,15 @@ def read_card(releases: Path, version: str) -> Card:
 
 
 def record_publication(releases: Path, version: str, publication: Publication) -> None:
-    with (releases / version / PUBLICATIONS).open("a", encoding="utf-8") as f:
-        f.write(publication.model_dump_json() + "\n")
+    path = releases / version / PUBLICATIONS
+    try:
+        with path.open("ab", buffering=0) as file:
+            append_line(file, publication.model_dump_json().encode() + b"\n")
+    except OSError as e:
+        raise ReleaseError(
+            f"release {version} is live, but {path} cannot be written: {e.strerror}; publish it "
+            "again when that is mended"
+        ) from e
 
 
 def publications(releases: Path, version: str) -> list[Publication]:

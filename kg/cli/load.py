@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import tempfile
 import time
 import tomllib
 from dataclasses import asdict, dataclass
@@ -89,7 +88,7 @@ def load(
     if source is None:
         raise typer.BadParameter("give a SOURCE; `kg load --list` shows them")
     options = pairs(option or [], "--option")
-    from kg.files import STAGED, work_folder
+    from kg.files import staging_folder
     from kg.privacy.door import policy_at, protection, protection_at
     from loaders import stage
 
@@ -108,7 +107,7 @@ def load(
     where = store_url(store) if offline is None else None
     with (
         audited("load", where) as act,
-        work_folder(Path(tempfile.gettempdir()), STAGED) as folder,
+        staging_folder() as folder,
         progress() as move,
     ):
         staged = stage(
