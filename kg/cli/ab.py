@@ -17,7 +17,10 @@ from kg.cli.output import note, print_json, print_line, print_table
 from kg.cli.people import people
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from kg.ab.report import Outcomes, Report
+    from kg.store import GraphStore
 
 ab = typer.Typer(no_args_is_help=True, help="Tests of two arms or more: who is in which, and lift.")
 
@@ -198,7 +201,8 @@ def report(
         if outcome is None:
             found = outcomes(graph, there, event=event, measure=measure.value, days=days)
         else:
-            found = outcomes_of_file(there, read_table(outcome, OUTCOME), str(outcome))
+            given = _with_stored_ids(graph, read_table(outcome, OUTCOME))
+            found = outcomes_of_file(there, given, str(outcome))
     told = judge(
         assigned,
         found,
@@ -212,6 +216,18 @@ def report(
         print_json(asdict(told))
     else:
         _show(told, found)
+
+
+def _with_stored_ids(graph: GraphStore, given: pa.Table) -> pa.Table:
+    """A file from elsewhere names users as their source does; the store may hold pseudonyms."""
+    import pyarrow as pa
+
+    from kg.privacy.state import stored_ids
+
+    if given["userId"].null_count:
+        return given
+    ids = stored_ids(graph, given["userId"].to_pylist())
+    return pa.table({"userId": pa.array(ids, pa.string()), "value": given["value"]})
 
 
 def _show(told: Report, found: Outcomes) -> None:
