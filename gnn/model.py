@@ -16,7 +16,7 @@ learned typed weights and no self term, so that it works for users never trained
 
 Whoever has events of their own needs their friends for little, and may even be set against them; a
 user without any has nothing else. So friends have other weights for those (`alone`), and their
-vectors another length: 0 leaves what is popular, 1 trusts friends as one's own events.
+vectors another length: near 0 it leaves what is popular, 1 trusts friends as one's own events.
 """  # noqa: E501  (the formulas read better on one line)
 
 from __future__ import annotations

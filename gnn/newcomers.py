@@ -17,23 +17,26 @@ from gnn.evaluate import Ints, Task, measure
 from gnn.fusion import better
 from gnn.score import Scorer
 
-LENGTHS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
-"""Of the vectors of users without events, tried on validation; 0 is what is popular."""
+FAINT = 0.001
+"""Leaves what is popular in its order, but for ties; yet the vector keeps its direction, so that
+users without events have people like them, a segment and evidence."""
+LENGTHS = (FAINT, 0.1, 0.2, 0.3, 0.5, 1.0)
+"""Of the vectors of users without events, tried on validation."""
 FEWEST = 100
 """Validation users without events; where there are fewer, those with events are read as if they had
 none, too."""
 
 
 def choose_length(scorer: Scorer, on: Task) -> tuple[float, dict[str, Any]]:
-    """The length that ranks best, where it is better than 0 by more than chance; and figures for
-    the card."""
+    """The length that ranks best, where it is better than FAINT by more than chance; and figures
+    for the card."""
     unit = friends_alone(scorer.model, scorer.inputs, scorer.moment)
     tied = unit.any(1).cpu().numpy()[on.users]
     new = tied & (on.events_before == 0)
     enough = int(new.sum()) >= FEWEST
     rows = np.flatnonzero(new if enough else tied)
     if not len(rows):
-        return 0.0, {"users": 0}
+        return FAINT, {"users": 0}
     known = scorer.vectors
 
     def scores(users: Ints) -> dict[str, torch.Tensor]:
@@ -46,7 +49,7 @@ def choose_length(scorer: Scorer, on: Task) -> tuple[float, dict[str, Any]]:
         for length, m in ((x, measured[str(x)]) for x in LENGTHS)
     }
     best = max(LENGTHS, key=lambda length: float(worth[length].mean()))
-    chosen = best if better(worth[best], worth[0.0]) else 0.0
+    chosen = best if better(worth[best], worth[FAINT]) else FAINT
     return chosen, {
         "users": len(rows),
         "as_if": not enough,
