@@ -202,7 +202,7 @@ class Engine:
             if read_only:
                 raise _Unfinished(f"{self.path}: a write was cut off and cannot be finished")
             crash.recover(self.path, lambda: self._open_file(read_only=False))
-        seal.check(self.path)
+        seal.check(self.path, read_only=read_only)
         if not read_only:
             seal.remove(self.path)
         return self._open_file(read_only=read_only)

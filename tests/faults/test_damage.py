@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gnn.config import TrainConfig
 from kg.cli import main
 from kg.errors import StoreError
 from kg.ingest import ingest
+from kg.ladybug_store import seal
 from kg.publish import publish
 from kg.store import open_store
 from kg.training import Training, train_release
@@ -89,6 +91,22 @@ def test_another_file_is_taken_where_one_says_so(store: Path, tmp_path: Path) ->
     store.with_name("kg.lbug.sum").unlink()
     with open_store(f"ladybug://{store}") as opened:
         assert opened.counts() == COUNTS
+
+
+def test_a_large_file_that_was_not_touched_is_not_summed_for_readers(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader of gigabytes does not wait; one that was touched since is summed, and so is one that
+    is opened to write."""
+    monkeypatch.setattr(seal, "LARGE", 1)
+    closed = store.stat()
+    flip(store, closed.st_size // 2)
+    with pytest.raises(StoreError, match="not the file"):
+        open_store(f"ladybug://{store}", read_only=True)
+    os.utime(store, ns=(closed.st_atime_ns, closed.st_mtime_ns))
+    open_store(f"ladybug://{store}", read_only=True).close()
+    with pytest.raises(StoreError, match="not the file"):
+        open_store(f"ladybug://{store}")
 
 
 def test_what_is_written_is_sealed_anew(store: Path) -> None:
