@@ -29,7 +29,7 @@ from kg.training import Training, train_config, train_release
 
 PART = 2_000_000
 """Events of a Parquet file."""
-SAMPLE = 20_000
+SAMPLE = 5_000
 """Users the model learns from."""
 SOME = 2_000
 """Users profiled afterwards."""
