@@ -2,8 +2,7 @@
 
     python -m benchmarks.nearest [--store URL] [--users 200000] [--queries 200]
 
-Users' 64-d vectors are drawn around centres, as learned ones are: a user's tenth neighbour has a
-cosine of about 0.8. Prints Markdown: the exact answer of the store, that of a server's vector index
+Users' 64-d vectors are drawn around a thousand centres, as learned ones are. Prints Markdown: the exact answer of the store, that of a server's vector index
 with its recall@10 against the exact one, and the usual practices beside: the index's own order, and
 all vectors read by the client. The store must be empty; by default it is an embedded one that is
 thrown away.
@@ -45,9 +44,11 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=200_000)
     parser.add_argument("--queries", type=int, default=200)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="nearest-") as folder:
-        with open_store(given.store or f"ladybug://{folder}/kg.lbug") as store:
-            measured(store, given.users, given.queries)
+    with (
+        tempfile.TemporaryDirectory(prefix="nearest-") as folder,
+        open_store(given.store or f"ladybug://{folder}/kg.lbug") as store,
+    ):
+        measured(store, given.users, given.queries)
 
 
 def measured(store: GraphStore, users: int, queries: int) -> None:
