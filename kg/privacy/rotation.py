@@ -129,7 +129,11 @@ def _into_a_new_file(url: str, ring: Keyring, after: Pseudonyms, progress: Progr
             if name != "Protection":
                 made.bulk_load(name, raised(name, table, ring))
         write(made, after)
+    seal, its_seal = (p.with_name(p.name + ".sum") for p in (path, beside))
+    seal.unlink(missing_ok=True)  # first: it is not that of the file to come
     beside.replace(path)
+    if its_seal.exists():
+        its_seal.replace(seal)
     for left in path.parent.glob(f"{beside.name}*"):
         left.unlink()
 
