@@ -2,10 +2,10 @@
 
     python -m benchmarks.nearest [--store URL] [--users 200000] [--queries 200]
 
-Users' 64-d vectors are drawn around a thousand centres, as learned ones are. Prints Markdown: the exact answer of the store, that of a server's vector index
-with its recall@10 against the exact one, and the usual practices beside: the index's own order, and
-all vectors read by the client. The store must be empty; by default it is an embedded one that is
-thrown away.
+Users' 64-d vectors are drawn around a thousand centres, as learned ones are. Prints Markdown: the
+exact answer of the store, that of a server's vector index with its recall@10 against the exact one,
+and the usual practices beside: the index's own order, and all vectors read by the client. The store
+must be empty; by default it is an embedded one that is thrown away.
 """
 
 from __future__ import annotations
