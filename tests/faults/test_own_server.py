@@ -199,11 +199,9 @@ def test_a_server_whose_disk_is_full_and_that_is_killed_in_a_load(server: OwnSer
 
 
 def no_room_for(server: OwnServer) -> None:
-    """Its files may grow by no more than 64 KiB from now on, as on a disk that is full."""
-    files = [f.stat().st_size for f in server.home.joinpath("data").rglob("*.db.*") if f.is_file()]
-    room = max(files) + (1 << 16)
+    """None of its files may be written beyond its first 64 KiB from now on."""
     most = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)[1]
-    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (room, most))
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1 << 16, most))
 
 
 def test_a_server_that_is_stopped_in_a_publish(server: OwnServer) -> None:
