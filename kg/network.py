@@ -163,20 +163,19 @@ def _rows_of(edges: pa.Table, end: str) -> Ints:
 def communities(src: Ints, dst: Ints, n: int, *, seed: int = 0) -> Ints:
     """[n] community of each node, 0 the largest (ties: the one with the lowest row first).
 
-    Louvain (Blondel et al. 2008, networkx) on the undirected graph; a tie in both directions counts
-    twice. The same rows and seed give the same answer."""
-    import networkx as nx
+    Louvain (Blondel et al. 2008, scikit-network) on the undirected graph; a tie in both directions
+    counts twice. The same rows and seed give the same answer."""
+    from scipy.sparse import csr_array, csr_matrix
+    from sknetwork.clustering import Louvain
 
-    low, high = np.minimum(src, dst), np.maximum(src, dst)
-    pairs, weight = np.unique(np.stack([low, high]), axis=1, return_counts=True)
-    graph = nx.Graph()
-    graph.add_nodes_from(range(n))
-    graph.add_weighted_edges_from(zip(*pairs.tolist(), weight.tolist(), strict=True))
-    found = nx.community.louvain_communities(graph, seed=seed)
-    community = np.empty(n, np.int64)
-    for number, members in enumerate(sorted(found, key=lambda m: (-len(m), min(m)))):
-        community[list(members)] = number
-    return community
+    ends = np.concatenate([src, dst]), np.concatenate([dst, src])
+    ties = csr_matrix(csr_array((np.ones(2 * len(src)), ends), shape=(n, n)))
+    label = np.asarray(Louvain(random_state=seed).fit_predict(ties), np.int64)
+    members, first = np.bincount(label), np.full(label.max(initial=-1) + 1, n)
+    np.minimum.at(first, label, np.arange(n))
+    number = np.empty(len(members), np.int64)
+    number[np.lexsort((first, -members))] = np.arange(len(members))
+    return number[label]
 
 
 def influence(src: Ints, dst: Ints, n: int, *, tolerance: float = 1e-10) -> Floats:
