@@ -29,12 +29,16 @@ from kg.training import Training, train_config, train_release
 
 PART = 2_000_000
 """Events of a Parquet file."""
-SAMPLE = 5_000
-"""Users the model learns from."""
+SAMPLE, FEWER, MANY = 5_000, 500, 5_000_000
+"""Users the model learns from; fewer above MANY events, since each is scored over all items."""
 SOME = 2_000
 """Users profiled afterwards."""
 SETTINGS = {"dim": "64", "epochs": "3", "rank": "0", "validation_users": "500"}
-TRAINING = Training(config=train_config("default", SETTINGS), encoder="none", sample=SAMPLE)
+
+
+def training(events: int) -> Training:
+    sample = SAMPLE if events <= MANY else FEWER
+    return Training(config=train_config("default", SETTINGS), encoder="none", sample=sample)
 
 
 def main() -> None:
@@ -114,7 +118,7 @@ def batches(folder: Path) -> Iterator[pa.Table]:
 def train(folder: Path, events: int) -> None:
     """train on a sample of users"""
     with open_store(url(folder), read_only=True) as store:
-        train_release(store, folder / "releases", TRAINING, now=END)
+        train_release(store, folder / "releases", training(events), now=END)
 
 
 def go_live(folder: Path, events: int) -> None:
@@ -126,7 +130,7 @@ def go_live(folder: Path, events: int) -> None:
 def profile_some(folder: Path, events: int) -> None:
     """profile users beyond the sample"""
     with open_store(url(folder)) as store:
-        ready = Refresher.open(store, folder / "releases", TRAINING)
+        ready = Refresher.open(store, folder / "releases", training(events))
         users = events // 50
         step = max(1, users // SOME)
         ready.refresh([f"u{n}" for n in range(0, users, step)][:SOME], now=END)
