@@ -57,11 +57,6 @@ class Writing:
             self._engine.empty_log(self.connection)
             self.is_bulk = True
 
-    def commit_part(self) -> None:
-        """Ends the transaction of bulk work that does not fit into one, and begins the next. What
-        it leaves must be of no use to readers, and no harm if the rest never comes."""
-        self._engine.commit_part(self)
-
 
 class Engine:
     """An open file. Made and shared by `acquire`, given back by `release`."""
@@ -95,12 +90,6 @@ class Engine:
             except BaseException:
                 _roll_back(connection)
                 raise
-
-    def commit_part(self, writing: Writing) -> None:
-        with self._lock.exclusive():
-            self._commit(writing)
-        writing.at_commit.clear()
-        writing.connection.execute("BEGIN TRANSACTION")
 
     def empty_log(self, connection: Any) -> None:
         """In a transaction that has changed nothing yet."""

@@ -8,18 +8,9 @@ import polars as pl
 import pyarrow as pa
 
 from kg.errors import CountMismatch, StoreError
-from kg.ladybug_store.catalog import (
-    Columns,
-    Target,
-    columns,
-    create_table,
-    holder,
-    tables,
-    target,
-)
+from kg.ladybug_store.catalog import Columns, Target, columns, holder, target
 from kg.ladybug_store.columns import Rows, batches, identity_of, keys_of, name_of, stored
 from kg.ladybug_store.engine import Writing, one_line
-from kg.ladybug_store.memory import commit_bytes, held_bytes
 from kg.ladybug_store.tables import (
     Ends,
     copy,
@@ -44,8 +35,6 @@ cheaper where the table holds more than 50 times the rows sent."""
 
 
 def bulk_load(writing: Writing, table: str, rows: Rows) -> WriteCount:
-    """One transaction. Edges that would not fit into memory until it commits take several: they
-    are copied into a table beside the type's own, and get its name with the last of them."""
     connection, kind = writing.connection, target(table)
     there = columns(connection, holder(kind))
     before = count(connection, kind)
@@ -53,67 +42,19 @@ def bulk_load(writing: Writing, table: str, rows: Rows) -> WriteCount:
         raise StoreError(f"{table}: has {before} rows; a bulk load needs it empty, use upsert")
     writing.bulk()
     ends = Ends(connection, kind) if isinstance(kind, EdgeTable) else None
-    parts = _Parts(writing, kind)
     sent = 0
     for batch in batches(rows):
         ready = stored(kind, batch, there)
         if ends:
             ends.check(ready)
-        parts.make_room(ready)
         try:
-            copy(connection, kind, ready, parts.beside)
+            copy(connection, kind, ready)
         except RuntimeError as e:
             raise StoreError(f"{table}: {one_line(e)}. Nothing was written") from e
         sent += ready.num_rows
-    _compare(table, sent, count(connection, kind, parts.beside))
+    _compare(table, sent, count(connection, kind))
     writing.rows[table] = sent
-    parts.finish()
     return WriteCount(created=sent)
-
-
-class _Parts:
-    """Commits in the middle of a bulk load, where its rows are edges that do not fit into one."""
-
-    def __init__(self, writing: Writing, kind: Target) -> None:
-        self.beside: str | None = None
-        """Table that holds the rows; None while it is the type's own."""
-        self._writing, self._kind = writing, kind
-        self._held = 0
-        self._left_over = f"{holder(kind)}_part"
-        if self._left_over in tables(writing.connection):  # of a load that was cut off
-            writing.connection.execute(f"DROP TABLE {self._left_over}")
-
-    def make_room(self, rows: pa.Table) -> None:
-        """To be called before the rows are copied."""
-        needed = held_bytes(rows)
-        if (
-            self._held
-            and self._held + needed > commit_bytes()
-            and isinstance(self._kind, EdgeTable)
-        ):
-            self._commit()
-        self._held += needed
-
-    def _commit(self) -> None:
-        name = holder(self._kind)
-        if self.beside is None:
-            self.beside = self._left_over
-            there = columns(self._writing.connection, name)
-            self._writing.at_commit = [
-                (f"ALTER TABLE {name} RENAME TO {self.beside}", {}),
-                (create_table(name, there), {}),
-            ]
-        self._writing.rows[name_of(self._kind)] = 0
-        self._writing.commit_part()
-        self._held = 0
-
-    def finish(self) -> None:
-        if self.beside is not None:
-            name = holder(self._kind)
-            self._writing.at_commit = [
-                (f"DROP TABLE {name}", {}),
-                (f"ALTER TABLE {self.beside} RENAME TO {name}", {}),
-            ]
 
 
 def upsert(writing: Writing, table: str, rows: Rows) -> WriteCount:

@@ -1,4 +1,4 @@
-"""How much memory the engine may have: its buffers, and the rows of a commit, which it holds."""
+"""How much memory the engine's page buffers may have, on a machine or in a container."""
 
 from __future__ import annotations
 
@@ -7,31 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-
-BUFFERS = 3 / 8
-"""Share of the memory for the engine's page buffers; beyond it a query fails by itself."""
-COMMIT = 3 / 8
-"""Share for rows that were copied in and are not committed yet."""
-ROW_BYTES, GROWTH = 250, 2.0
-"""What an uncommitted edge takes: so much, and its Arrow bytes times this. (Measured: 0.39 KB for
-70 bytes of Arrow, at 2 to 12 million edges.)"""
-
 CGROUPS = Path("/sys/fs/cgroup")
 SELF = Path("/proc/self/cgroup")
 
 
 def buffer_bytes() -> int:
-    return int(BUFFERS * allowed())
-
-
-def commit_bytes() -> int:
-    return int(COMMIT * allowed())
-
-
-def held_bytes(rows: pa.Table) -> int:
-    """Estimate of what these rows take until they are committed."""
-    return int(ROW_BYTES * rows.num_rows + GROWTH * rows.nbytes)
+    """Half of what there is; beyond it a query fails by itself."""
+    return allowed() // 2
 
 
 def allowed() -> int:
