@@ -3,8 +3,8 @@ profiles of some users, with time and peak memory of each stage, each in a proce
 
     python -m benchmarks.scale [--events 1000000 10000000 100000000] [--folder DIR]
 
-A user has 50 events, an item 100. Nothing after the load sees all users at once: the model learns
-from a sample, and others are profiled in blocks, by the refresh.
+A user has 50 events, an item 100. After the load only communities and influence look at everybody,
+by their ties: the model learns from a sample, and others are profiled in blocks, by the refresh.
 """
 
 from __future__ import annotations
