@@ -21,11 +21,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ValidationError
 
-from kg.errors import ConfigError
+from kg.errors import BudgetSpent, ConfigError
 from kg.files import append_line
 
 FILE = "audit.jsonl"
 _TAIL = 1 << 16
+_ROUNDING = 1e-9
+"""Ten times 0.1 is to be 1."""
 
 
 class Act(BaseModel):
@@ -42,6 +44,8 @@ class Act(BaseModel):
     rows: dict[str, int] = {}
     files: list[str] = []
     """Files of personal data it wrote: exports, results, rejects."""
+    epsilon: float | None = None
+    """Differential privacy that the figures it released cost."""
     failed: str | None = None
     """The kind of error; null where it was done."""
     chain: str = ""
@@ -55,12 +59,14 @@ class Open:
         self.release: str | None = None
         self.rows: dict[str, int] = {}
         self.files: list[Path] = []
+        self.epsilon: float | None = None
+        self.budget: float | None = None
 
 
 @contextmanager
 def audited(home: Path, command: str, store: str | None) -> Iterator[Open]:
     """Writes the act down when the block ends, done or failed. Raises ConfigError where the file
-    cannot be written."""
+    cannot be written, BudgetSpent where its epsilon is more than is left of the budget."""
     begun = Open()
     failed = None
     try:
@@ -79,8 +85,10 @@ def audited(home: Path, command: str, store: str | None) -> Iterator[Open]:
                 release=begun.release,
                 rows=begun.rows,
                 files=[str(f.absolute()) for f in begun.files],
+                epsilon=begun.epsilon if failed is None else None,
                 failed=failed,
             ),
+            begun.budget,
         )
 
 
@@ -99,8 +107,11 @@ def who() -> str:
         return str(os.getuid())
 
 
-def append(home: Path, act: Act) -> None:
+def append(home: Path, act: Act, budget: float | None = None) -> None:
+    """An act that would spend more than is left of `budget` is written down as failed, and raises
+    BudgetSpent: under the file's lock, so that two at a time cannot spend the same."""
     path = home / FILE
+    refused, left, asked = False, 0.0, act.epsilon or 0.0
     try:
         home.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -108,12 +119,22 @@ def append(home: Path, act: Act) -> None:
             fcntl.flock(log, fcntl.LOCK_EX)
             last = _last_line(log)
             before = Act.model_validate_json(last).chain if last else ""
+            if act.epsilon is not None and budget is not None:
+                left = budget - spent(acts(home))
+                refused = act.epsilon > left * (1 + _ROUNDING)
+            if refused:
+                act = act.model_copy(update={"epsilon": None, "failed": BudgetSpent.__name__})
             line = act.model_copy(update={"chain": _chain(act, before)}).model_dump_json()
             append_line(log, line.encode() + b"\n")
     except OSError as e:
         raise ConfigError(f"cannot write the audit file {path}: {e.strerror}") from e
     except ValidationError as e:
         raise ConfigError(f"{path}: its last line is no entry; `kg audit --check` finds it") from e
+    if refused:
+        raise BudgetSpent(
+            f"{max(left, 0):.4g} is left of KG_PRIVACY_BUDGET={budget:g}, and this would spend "
+            f"{asked:g}; ask for less --epsilon, or live with the figures there are"
+        )
 
 
 def _last_line(log: FileIO) -> bytes:
@@ -128,7 +149,9 @@ def _last_line(log: FileIO) -> bytes:
 
 
 def _chain(act: Act, before: str) -> str:
-    text = json.dumps(act.model_dump(exclude={"chain"}), sort_keys=True)
+    # an entry without it is hashed as before there was such a field
+    silent = {"chain"} if act.epsilon is not None else {"chain", "epsilon"}
+    text = json.dumps(act.model_dump(exclude=silent), sort_keys=True)
     return sha256(f"{before}\0{text}".encode()).hexdigest()[:32]
 
 
@@ -154,6 +177,11 @@ def broken_at(found: list[Act]) -> int | None:
             return number
         before = act.chain
     return None
+
+
+def spent(found: list[Act]) -> float:
+    """Epsilon of all of them: what is released of the same people adds up."""
+    return sum(act.epsilon for act in found if act.epsilon is not None)
 
 
 def files_written(home: Path, store: str) -> list[Path]:

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     min_group: int = Field(default=1, ge=1)
     """Named queries show no row about fewer users than this (not set: all are shown), and no
     audience or arm of a test may be smaller (not set: `SMALLEST_AUDIENCE`)."""
+    privacy_budget: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Epsilon of all figures that `kg audience count` may ever release by the audit file in `home`,
+    all stores together (not set: there is no limit, and the file says what was spent)."""
     queries: Path | None = None
     """A folder of an analyst's own named queries."""
     sensitive: Annotated[frozenset[str], NoDecode] = frozenset()

@@ -12,6 +12,7 @@ KgError                     the command line prints it as one line and exits 1
 │   └── CountMismatch       what was written is not what was sent
 ├── Forbidden               a command that is not for this person (KG_ROLES)
 ├── GroupTooSmall           a group in which one person could be told (KG_MIN_GROUP)
+├── BudgetSpent             a figure that would cost more privacy than is left (KG_PRIVACY_BUDGET)
 ├── NotFound                no such user, query, release or data set
 ├── ReleaseError            a candidate or release folder that cannot be used
 │   └── GateFailed          a health gate said no
@@ -66,6 +67,10 @@ class Forbidden(KgError):
 
 
 class GroupTooSmall(KgError):
+    pass
+
+
+class BudgetSpent(KgError):
     pass
 
 

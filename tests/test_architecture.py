@@ -17,6 +17,7 @@ HOMES = {
     "transformers": "gnn.text",
     "typer": "kg.cli",
     "rich": "kg.cli",
+    "opendp": "kg.privacy.noise",
 }
 """The one home of each third-party package that has one: a module, a package, or modules whose name
 starts so (gnn.text, gnn.text_cache)."""

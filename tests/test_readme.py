@@ -98,13 +98,13 @@ def test_audiences_and_tests(here: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     described."""
     monkeypatch.setenv("KG_STORE", "ladybug://audience.lbug")
     assert run("kg demo --users 150 --store ladybug://audience.lbug") == 0
-    leaving, kitchen, lookalike, assign, report, profile = commands("kg audience where")
+    leaving, kitchen, lookalike, counts, assign, report, profile = commands("kg audience where")
     assert run(leaving) == 0
     users = [row.split(",")[0] for row in (here / "leaving.csv").read_text().splitlines()[1:]]
     (here / "buyers.txt").write_text("\n".join(users[:30]))
     described = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
     (here / "events.jsonl").write_text(described[0])
-    for line in (kitchen, lookalike, assign, profile):
+    for line in (kitchen, lookalike, counts, assign, profile):
         assert run(line) == 0, line
     assert run(report) == 1  # nobody's thirty days are over yet
     rows = [f"{user},{k % 2}" for k, user in enumerate(users)]

@@ -57,15 +57,17 @@ def where(
     min_score: float = 0.0,
     smallest: int = 0,
     sensitive: Collection[str] = (),
+    also: Sequence[str] = (),
 ) -> Audience:
     """Users for whom `condition` (`kg.audience.language`) holds and who have an interest of at
-    least `min_score` in, or below, each category (id or name) of `interested_in`.
+    least `min_score` in, or below, each category (id or name) of `interested_in`. `also` are
+    properties to hand out beside those the condition names.
 
     Raises QueryError (what the condition asks for, a sensitive category), NotFound (no such
     category), GroupTooSmall."""
     asked = None if condition is None else parse(condition, properties_of(store))
     named = [] if asked is None else list(comparisons(asked))
-    columns = list(dict.fromkeys(c.property.name for c in named))
+    columns = list(dict.fromkeys([*(c.property.name for c in named), *also]))
     wanted = [c for c in columns if c != _USER.key]
     snapshot = store.export({"User": [*wanted, "profiling"]}, {})
     users = willing(snapshot.nodes["User"])

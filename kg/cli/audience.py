@@ -1,4 +1,5 @@
-"""`kg audience`: a condition, or users to be like, in; the users they name out, as a file."""
+"""`kg audience`: a condition, or users to be like, in; the users they name out, as a file, or how
+many they are, with noise."""
 
 from __future__ import annotations
 
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kg.cli.audit import audited
-from kg.cli.options import Json, Store, open_chosen, store_url
+from kg.cli.options import Json, Store, open_chosen, pairs, store_url
 from kg.cli.output import note, print_json, print_line, print_table
 from kg.cli.people import people
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from kg.audience.count import Range
 
 audience = typer.Typer(
     no_args_is_help=True,
@@ -82,6 +85,114 @@ def where(
         return
     _show(found.users, output)
     print_line(f"{found.users.num_rows} of {found.of} users{_in(output)}")
+
+
+@audience.command("count")
+def count(
+    condition: Annotated[
+        str | None,
+        typer.Argument(metavar="[CONDITION]", help="As for where; without: everybody."),
+    ] = None,
+    epsilon: Annotated[
+        float,
+        typer.Option(
+            "--epsilon",
+            min=0.001,
+            max=100,
+            help="What the figures may tell of one person: 0.1 little, 1 usual, 10 almost all.",
+        ),
+    ] = 1.0,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="PROPERTY", help="segment, valueTier, priceBand, coldStart."),
+    ] = None,
+    sum_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sum",
+            metavar="PROPERTY=LOW:HIGH",
+            help="Its sum, each user's value cut to the range; again for each.",
+        ),
+    ] = None,
+    interested_in: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--interested-in", metavar="CATEGORY", help="Id or name; again: each of them."
+        ),
+    ] = None,
+    min_score: Annotated[
+        float, typer.Option("--min-score", min=0, max=1, help="Of those interests, at least.")
+    ] = 0.0,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """How many users a condition holds for and what they add up to, with differential privacy.
+
+    Noise hides whether any one user is counted. Each answer spends --epsilon, the audit file adds
+    it up, and KG_PRIVACY_BUDGET, where it is set, is the most that all of them may spend. Groups
+    that seem smaller than KG_MIN_GROUP (10 where it is not set) are left out. Needs the extra
+    `private`.
+
+    \b
+    kg audience count --by segment --epsilon 0.5
+    kg audience count 'churnRisk > 0.6' --by valueTier --sum monetary=0:2000
+    """
+    from math import isnan
+
+    from kg.audience.count import tally
+    from kg.audit import acts, spent
+    from kg.config import settings
+    from kg.privacy.noise import require
+
+    if isnan(epsilon):
+        raise typer.BadParameter("nan is no number", param_hint="--epsilon")
+    ranges = {name: _range(text) for name, text in pairs(sum_ or [], "--sum").items()}
+    url, here = store_url(store), settings()
+    with audited("audience count", url) as act, open_chosen(url) as graph:
+        require()
+        exact = tally(
+            graph,
+            condition,
+            interested_in=interested_in or (),
+            min_score=min_score,
+            sensitive=here.sensitive,
+            by=by,
+            sums=ranges,
+        )
+        act.epsilon, act.budget = epsilon, here.privacy_budget
+    # the audit has what it costs: now there may be an answer
+    told = exact.released(epsilon, here.smallest_audience)
+    if not exact.consistent:
+        note("the store was written to meanwhile: run it again where that matters")
+    total = spent(acts(here.home))
+    if json_:
+        print_json({
+            "groups": told.rows, "hidden": told.hidden,
+            "within": {"users": told.users_within, **told.sums_within},
+            "epsilon": epsilon, "spent": total, "budget": here.privacy_budget,
+        })  # fmt: skip
+        return
+    print_table(
+        [*([by] if by else []), "users", *told.sums],
+        [list(row.values()) for row in told.rows],
+    )
+    print_line()
+    off = {"users": told.users_within, **told.sums_within}
+    print_line("19 times in 20 within " + ", ".join(f"{v:.4g} {n}" for n, v in off.items()))
+    if told.hidden:
+        print_line(f"{told.hidden} groups seem smaller than {here.smallest_audience}: not shown")
+    of = "" if here.privacy_budget is None else f" of {here.privacy_budget:g}"
+    print_line(f"epsilon {epsilon:g} spent, {total:.4g}{of} in all")
+
+
+def _range(text: str) -> Range:
+    from kg.audience.count import Range
+
+    low, _, high = text.partition(":")
+    try:
+        return Range(float(low), float(high))
+    except ValueError as e:
+        raise typer.BadParameter(f"{text!r} is not LOW:HIGH", param_hint="--sum") from e
 
 
 @audience.command("lookalike")

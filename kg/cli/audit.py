@@ -75,6 +75,9 @@ def audit(
         print_json([a.model_dump(exclude={"chain"}) for a in shown])
         return
     print_table(
-        ["when", "who", "command", "store", "release", "rows", "failed"],
-        [[a.at, a.user, a.command, a.store, a.release, a.rows, a.failed] for a in shown[-limit:]],
+        ["when", "who", "command", "store", "release", "rows", "epsilon", "failed"],
+        [
+            [a.at, a.user, a.command, a.store, a.release, a.rows, a.epsilon, a.failed]
+            for a in shown[-limit:]
+        ],
     )

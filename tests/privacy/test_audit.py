@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from kg.audit import FILE, Act, acts, append, broken_at
+from kg.audit import FILE, Act, acts, append, broken_at, spent
 from kg.cli import main
-from kg.errors import ConfigError
+from kg.errors import BudgetSpent, ConfigError
 from tests import small_shop
 from tests.privacy.conftest import Shop
 
@@ -84,11 +84,32 @@ def test_a_change_shows(tmp_path: Path, change: str) -> None:
     assert broken_at(acts(tmp_path)) == 2
 
 
+def test_a_line_without_an_epsilon_is_hashed_as_ever(tmp_path: Path) -> None:
+    """Files that began before there was such a field still hold."""
+    append(tmp_path, act())
+    assert acts(tmp_path)[0].chain == "125918581006f706d863ac0f78be4a9f"
+
+
 def test_writers_at_one_time_keep_one_chain(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: append(tmp_path, act(rows={"User": n})), range(40)))
     found = acts(tmp_path)
     assert (len(found), broken_at(found)) == (40, None)
+
+
+def test_spenders_at_one_time_keep_to_the_budget(tmp_path: Path) -> None:
+    """Of forty that ask for a tenth of it, ten get it."""
+
+    def ask(_: int) -> bool:
+        try:
+            append(tmp_path, act(epsilon=0.1), 1.0)
+        except BudgetSpent:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ask, range(40))) == 10
+    assert spent(acts(tmp_path)) == pytest.approx(1.0)
 
 
 def test_a_line_longer_than_the_tail_is_followed(tmp_path: Path) -> None:
