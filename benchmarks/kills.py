@@ -136,7 +136,7 @@ def killed(site: Site, case: Case, moments: int, seed: int = 0) -> Count:
         site.restore(case.before)
         with _reader(site, may_be) as seen:
             lived = _killed_after(site, case, moment)
-            code, said = _run(site, *case.argv)
+            code, said = run(site, *case.argv)
         count.in_work += lived >= moment
         took = lived if lived < moment else took  # it was done sooner: a server warms up
         count.moments += 1
@@ -204,20 +204,21 @@ def _end(site: Site, case: Case) -> dict[str, Any]:
 
 
 def _do(site: Site, *argv: str) -> None:
-    code, said = _run(site, *argv)
+    code, said = run(site, *argv)
     if code:
         raise SystemExit(f"kg {' '.join(argv)} ended with {code}: {said}")
 
 
-def _run(site: Site, *argv: str) -> tuple[int | None, str]:
-    process, said = _started(site, argv)
+def run(site: Site, *argv: str) -> tuple[int | None, str]:
+    """The command's exit code and what it said."""
+    process, said = started(site, argv)
     process.join()
     return process.exitcode, said.read_text(errors="replace")
 
 
 def _killed_after(site: Site, case: Case, moment: float) -> float:
     """How long it lived: less than the moment where it was done before."""
-    process, _ = _started(site, case.argv)
+    process, _ = started(site, case.argv)
     begun = time.monotonic()
     process.join(moment)
     lived = moment if process.exitcode is None else min(time.monotonic() - begun, moment - 1e-3)
@@ -226,7 +227,8 @@ def _killed_after(site: Site, case: Case, moment: float) -> float:
     return lived
 
 
-def _started(site: Site, argv: Sequence[str]) -> tuple[Any, Path]:
+def started(site: Site, argv: Sequence[str]) -> tuple[Any, Path]:
+    """The command's process, and the file of what it says."""
     said = site.folder / "said"
     said.unlink(missing_ok=True)
     at = partial(_in_environment, site.environment, _kg)

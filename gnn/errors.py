@@ -3,6 +3,7 @@
 GnnError                    the command line prints it as one line and exits 1
 ├── GraphError              tables that are no graph, or too small a one to learn from
 ├── ModelError              a saved model that cannot be used
+├── ResumeError             what was kept of a training that was cut off is not of this one
 └── EncoderError            a text encoder that cannot be found, trusted or used
     └── CacheError          the folder of text vectors cannot be written
 """
@@ -19,6 +20,10 @@ class GraphError(GnnError):
 
 
 class ModelError(GnnError):
+    pass
+
+
+class ResumeError(GnnError):
     pass
 
 

@@ -38,21 +38,19 @@ class Fit:
     """Who has something to predict"""
     frequency: Tensor
     """[I] share of all targets"""
+    adam: torch.optim.Adam
 
     def epochs(self, rng: np.random.Generator, dice: torch.Generator) -> Iterator[float]:
         """Train on and on; yields each epoch's mean loss."""
-        named = dict(self.model.named_parameters())
-        parameters = [p for name, p in named.items() if name != "decay" or self.batches.timed]
-        adam = torch.optim.Adam(parameters, lr=self.config.learning_rate, fused=True)
         while True:
             self.model.train()
             friends = self._friends()
             losses = []
             for batch in self.batches.epoch(self.users, rng):
-                adam.zero_grad(set_to_none=True)
+                self.adam.zero_grad(set_to_none=True)
                 loss = self._loss(batch, friends[batch.snapshot], dice)
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's own
-                adam.step()
+                self.adam.step()
                 losses.append(loss.detach())
             self.averaged.update_parameters(self.model)
             yield float(torch.stack(losses).mean()) if losses else float("nan")
@@ -146,7 +144,12 @@ def start(
     frequency = count / count.sum().clamp(min=1)
     averaged = AveragedModel(model, multi_avg_fn=_mean_of(config.averaging))
     averaged.eval()
-    return Fit(model, averaged, inputs, config, snapshots, batches, batches.eligible(), frequency)
+    named = dict(model.named_parameters())
+    parameters = [p for name, p in named.items() if name != "decay" or timed]
+    adam = torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
+    return Fit(
+        model, averaged, inputs, config, snapshots, batches, batches.eligible(), frequency, adam
+    )
 
 
 Tensors = tuple[Tensor, ...] | list[Tensor]

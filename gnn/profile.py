@@ -22,10 +22,12 @@ from gnn.goods import with_price_places
 from gnn.graph import Events, events
 from gnn.portrait import Standing, category_interests, item_interests, look_at, stand
 from gnn.profile_tables import Claim, derived_tables, item_table, similar_table, user_table
+from gnn.resume import Saves
 from gnn.score import Scorer as ModelScorer
 from gnn.segments import Names
 from gnn.similar import effective_rank, mean_cosine, nearest_users
 from gnn.tables import Candidate, GraphTables, TextVectors
+from gnn.track import Tracker
 from gnn.train import refit, train
 from gnn.variety import shares_of
 from gnn.windows import last_moment
@@ -42,15 +44,19 @@ def make_candidate(
     sensitive: frozenset[str] = frozenset(),
     previous: pa.Table | None = None,
     progress: Progress | None = None,
+    saves: Saves | None = None,
+    tracker: Tracker | None = None,
 ) -> Candidate:
     """Train, calibrate on the validation period, judge on the test period, train again on
     everything up to the last event (or `now`, epoch s), and profile every user as of then.
 
     `sensitive` categories, and all under them, are never scored or written. `previous` (userId and
-    segment) is the last release, whose segments' names are kept where their users are. Raises
-    GraphError where there is too little to learn from, or where events have no `eventId`.
+    segment) is the last release, whose segments' names are kept where their users are. With
+    `saves`, a training that was killed goes on where it was. Raises GraphError where there is too
+    little to learn from, or where events have no `eventId`, ResumeError where `saves` hold another
+    training.
     """
-    trained = train(graph, text, config, seed=seed, progress=progress)
+    trained = train(graph, text, config, seed=seed, progress=progress, saves=saves, tracker=tracker)
     split = trained.split
     assert split is not None
     as_of = moment_of(events(graph), now)
@@ -62,7 +68,9 @@ def make_candidate(
     served = trained
     if config.refit:
         until = as_of if split.kind == "temporal" else None
-        served = refit(trained, graph, text, until=until, progress=progress)
+        served = refit(
+            trained, graph, text, until=until, progress=progress, saves=saves, tracker=tracker
+        )  # fmt: skip
     profiles = profile_graph(
         served,
         fitted,

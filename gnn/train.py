@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,25 +13,20 @@ from gnn.config import TrainConfig
 from gnn.encode import snapshot
 from gnn.encoded import Encoded
 from gnn.errors import GraphError
-from gnn.evaluate import Task, measure
-from gnn.fit import Fit, start
+from gnn.evaluate import Task
 from gnn.fusion import FADING, LINEAR, PRIOR, Fusion, fit_fusion, shortlist
 from gnn.graph import Seen, events
-from gnn.inputs import Inputs, Vocabulary, inputs
+from gnn.inputs import Vocabulary, inputs
 from gnn.leak import places
 from gnn.model import Encoder
 from gnn.newcomers import choose_length
 from gnn.quality import JUDGED, Trial, choose_half_life, judge
+from gnn.resume import Saves
 from gnn.score import Scorer
+from gnn.search import Progress, Search, silent
 from gnn.split import Part, Split, split
 from gnn.tables import GraphTables, TextVectors
-
-Progress = Callable[[str, int, int | None], None]
-"""`progress(label, done, total)`; total is None where it is not known."""
-
-
-def _silent(label: str, done: int, total: int | None) -> None:
-    """A `Progress` for nobody."""
+from gnn.track import Tracker
 
 
 @dataclass(frozen=True)
@@ -103,13 +97,16 @@ def train(
     *,
     seed: int,
     progress: Progress | None = None,
+    saves: Saves | None = None,
+    tracker: Tracker | None = None,
 ) -> Trained:
     """Train on the events before the first cut, choose on validation, judge on the test.
 
     The test's rows are scored by the model that learned from the training part, looking at all
     events before the second cut. Two runs with one seed on one machine's CPU agree bit for bit.
+    With `saves`, a training that was killed goes on where it was, and ends in the same model.
     Raises GraphError where there is nothing to learn from (too few positives, fewer than two
-    items) or the tables do not fit together.
+    items) or the tables do not fit together, ResumeError where `saves` hold another training.
     """
     flat = events(graph)
     if flat.n_items < 2:
@@ -120,64 +117,18 @@ def train(
     half_life = choose_half_life(trial, on)
     seen, known = parts.before(Part.VALIDATION), Vocabulary.of(graph, text)
     known_inputs = inputs(graph, text, seen, known, device_of_choice())
-    search = _Search(known_inputs, known, config, half_life, trial.repeats, parts, seed)
+    search = Search(
+        known_inputs, known, config, half_life, trial.repeats, parts.kind == "temporal", seed,
+        progress or silent, saves, tracker,
+    )  # fmt: skip
     # The best epoch is best by luck too: users who chose it would choose the encoder again.
     for_epoch, for_fusion = on.halves(np.random.default_rng(seed))
-    model, figures = search.best(for_epoch, progress or _silent)
+    model, figures = search.best(for_epoch)
     trained = Trained(
         model, Fusion(), half_life, trial.repeats, figures["best_epoch"], config, seed, parts,
         parts.train_until, {"training": figures},
     )  # fmt: skip
     return _judged(_read_alone(trained, graph, text, on), graph, text, parts, for_fusion)
-
-
-@dataclass(frozen=True)
-class _Search:
-    """The epochs of one training."""
-
-    inputs: Inputs
-    known: Vocabulary
-    config: TrainConfig
-    half_life: float | None
-    repeats: bool
-    split: Split
-    seed: int
-
-    def fit(self) -> Fit:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            model = Encoder(self.known, self.config.dim, self.config.temperature)
-        timed = self.split.kind == "temporal"
-        return start(
-            model.to(self.inputs.device), self.inputs, self.config,
-            half_life=self.half_life, repeats=self.repeats, timed=timed,
-        )  # fmt: skip
-
-    def chance(self) -> tuple[np.random.Generator, torch.Generator]:
-        dice = torch.Generator(self.inputs.device)
-        dice.manual_seed(self.seed)
-        return np.random.default_rng(self.seed), dice
-
-    def best(self, on: Task, progress: Progress) -> tuple[Encoder, dict[str, Any]]:
-        """The model of the best epoch by Recall@20 + NDCG@20 on validation."""
-        fit = self.fit()
-        present = snapshot(self.inputs, None, self.half_life)
-        scorer = Scorer(fit.served, self.inputs, present, Fusion(), 0, self.seed)
-        kept, best, curve = copy.deepcopy(fit.served.state_dict()), -1.0, []
-        for epoch, loss in enumerate(fit.epochs(*self.chance()), 1):
-            now = replace(scorer)  # forgets the vectors of the epoch before
-            measured = measure(on, lambda users: {"": now.encoder_scores(users)}, top_only=True)  # noqa: B023
-            figures = measured[""].figures
-            recall, ndcg = (float(figures[k].mean()) for k in ("recall@20", "ndcg@20"))
-            curve.append({"epoch": epoch, "loss": loss, "recall@20": recall, "ndcg@20": ndcg})
-            progress("training", epoch, self.config.epochs)
-            if recall + ndcg > best:
-                best, kept = recall + ndcg, copy.deepcopy(fit.served.state_dict())
-                best_epoch = epoch
-            if epoch == self.config.epochs or epoch - best_epoch >= self.config.patience:
-                break
-        fit.served.load_state_dict(kept)
-        return fit.served, {"best_epoch": best_epoch, "epochs": curve}
 
 
 def _read_alone(
@@ -230,20 +181,17 @@ def refit(
     *,
     until: int | None = None,
     progress: Progress | None = None,
+    saves: Saves | None = None,
+    tracker: Tracker | None = None,
 ) -> Trained:
     """The same settings, epochs and seed on all events before `until`, for serving."""
     assert trained.split is not None
     known = Vocabulary.of(graph, text)
     seen = inputs(graph, text, Seen(until), known, device_of_choice())
-    search = _Search(
-        seen, known, trained.config, trained.half_life, trained.repeats, trained.split,
-        trained.seed,
+    search = Search(
+        seen, known, trained.config, trained.half_life, trained.repeats,
+        trained.split.kind == "temporal", trained.seed, progress or silent, saves, tracker,
     )  # fmt: skip
-    fit = search.fit()
-    for epoch, _ in enumerate(fit.epochs(*search.chance()), 1):
-        if progress is not None:
-            progress("training on everything", epoch, trained.epochs)
-        if epoch >= trained.epochs:
-            break
-    fit.served.set_length_alone(float(trained.model.length_alone.detach()))
-    return replace(trained, model=fit.served, split=None, as_of=until)
+    model = search.repeated(trained.epochs)
+    model.set_length_alone(float(trained.model.length_alone.detach()))
+    return replace(trained, model=model, split=None, as_of=until)

@@ -77,7 +77,7 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
     held: int | None = None
     while held is None:
         folder = Path(tempfile.mkdtemp(PART, prefix, parent))
-        held = _held(folder)  # None: another's sweep was here before the lock
+        held = hold(folder)  # None: another's sweep was here before the lock
     try:
         yield folder
     finally:
@@ -116,7 +116,7 @@ def append_line(file: FileIO, line: bytes) -> None:
 def sweep(parent: Path, prefix: str) -> None:
     """Remove what processes that died left in a folder under such names."""
     for path in parent.glob(escape(prefix) + "*" + PART):
-        held = _held(path)
+        held = hold(path)
         if held is None:
             continue
         if path.is_dir():
@@ -126,7 +126,7 @@ def sweep(parent: Path, prefix: str) -> None:
         os.close(held)
 
 
-def _held(path: Path) -> int | None:
+def hold(path: Path) -> int | None:
     """A descriptor that locks it; None where it is another's, or gone."""
     with suppress(OSError):
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

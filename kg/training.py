@@ -21,13 +21,16 @@ from kg.figures import reliability_svg
 from kg.network import social_profile_of
 from kg.privacy.state import pseudonyms
 from kg.releases import Card, config_hash, save, version_at
+from kg.resume import kept_training
 from kg.schema import SOCIAL
 from kg.stale import has_profiles
 from kg.store import GraphStore
 
 if TYPE_CHECKING:
     from gnn.config import TrainConfig
+    from gnn.resume import Saves
     from gnn.tables import Candidate, GraphTables, TextVectors
+    from gnn.track import Tracker
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -86,13 +89,36 @@ def train_release(
     *,
     now: int,
     progress: Progress | None = None,
+    resume: bool = False,
+    tracker: Tracker | None = None,
 ) -> Card:
-    """Train on what the store holds and write a candidate folder.
+    """Train on what the store holds and write a candidate folder. With `resume`, go on with a
+    training that was killed, where there is one.
 
-    Raises GraphError (too little to learn from), EncoderError, ReleaseError, StoreError."""
+    Raises GraphError (too little to learn from), EncoderError, ReleaseError, StoreError, and
+    ResumeError where the one that was killed is another."""
     with needs_training_packages():
-        from gnn.checkpoint import save_model
-        from gnn.profile import make_candidate
+        from gnn.resume import Saves
+    with kept_training(releases, resume=resume) as folder:
+        watch = Watch(progress, Saves(folder), tracker)
+        return _train_release(store, releases, training, now, watch)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how far a training is."""
+
+    progress: Progress | None
+    saves: Saves
+    tracker: Tracker | None
+
+
+def _train_release(
+    store: GraphStore, releases: Path, training: Training, now: int, watch: Watch
+) -> Card:
+    from gnn.checkpoint import save_model
+    from gnn.profile import make_candidate
+
     declared = None if training.predict is None else declared_values(store, training.predict)
     total = store.counts().get("User", 0)
     sampled = training.sample is not None and training.sample < total
@@ -100,7 +126,7 @@ def train_release(
         graph, drawn = read_sample(store, training.sample, seed=training.seed)
     else:
         graph, drawn = read_graph(store), None
-    text, fingerprint = encode_text(graph, training, progress)
+    text, fingerprint = encode_text(graph, training, watch.progress)
     name = version_at(now)
     candidate = make_candidate(
         graph,
@@ -113,7 +139,9 @@ def train_release(
         previous=store.export({"User": ("segment",)}, {}).nodes["User"]
         if has_profiles(store)
         else None,
-        progress=progress,
+        progress=watch.progress,
+        saves=watch.saves,
+        tracker=watch.tracker,
     )
     card = Card(
         version=name,

@@ -42,6 +42,14 @@ Sample = Annotated[
         "publish, kg refresh --all profiles the others.",
     ),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a training that was killed, to the model it would have been; where there "
+        "is none, begin. Without it, what was killed is dropped.",
+    ),
+]
 Force = Annotated[
     str | None,
     typer.Option("--force", metavar="REASON", help="Publish although a gate says no; recorded."),
@@ -63,6 +71,7 @@ def train(
             "no guess is kept.",
         ),
     ] = None,
+    resume: Resume = False,
     releases: Releases = None,
     store: Store = None,
     json_: Json = False,
@@ -74,9 +83,10 @@ def train(
     \b
     kg train
     kg train --preset small --set epochs=20
+    kg train --preset small --set epochs=20 --resume
     """
     training = _training(preset, set_, seed, encoder, sample)
-    card = _train(store, releases, replace(training, predict=predict))
+    card = _train(store, releases, replace(training, predict=predict), resume)
     if json_:
         print_json(card.model_dump(by_alias=True))
     else:
@@ -132,6 +142,7 @@ def retrain(
     seed: Seed = 7,
     encoder: Encoder = None,
     sample: Sample = None,
+    resume: Resume = False,
     force: Force = None,
     releases: Releases = None,
     store: Store = None,
@@ -142,7 +153,7 @@ def retrain(
     \b
     kg retrain
     """
-    card = _train(store, releases, _training(preset, set_, seed, encoder, sample))
+    card = _train(store, releases, _training(preset, set_, seed, encoder, sample), resume)
     if not json_:
         show_card(card)
         print_line()
@@ -166,14 +177,15 @@ def _training(
     )
 
 
-def _train(store: str | None, releases: Path | None, training: Training) -> Card:
+def _train(store: str | None, releases: Path | None, training: Training, resume: bool) -> Card:
     from kg.training import train_release
 
     url = store_url(store)
     with audited("train", url) as act, open_chosen(url) as graph, progress() as move:
         card = train_release(
-            graph, releases_of(url, releases), training, now=int(time.time()), progress=move
-        )
+            graph, releases_of(url, releases), training,
+            now=int(time.time()), progress=move, resume=resume,
+        )  # fmt: skip
         act.release, act.rows = card.version, card.graph
         return card
 

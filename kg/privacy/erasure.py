@@ -34,6 +34,7 @@ from kg.privacy.places import (
 from kg.privacy.state import pseudonyms, refuse_unfinished, ring_of, stored_ids
 from kg.privacy.tombstones import ErasureKey, erasure_key
 from kg.releases import DRAFT, GOING
+from kg.resume import TRAINING
 from kg.stale import has_profiles, mark, with_listeners
 from kg.store import GraphStore
 
@@ -135,7 +136,7 @@ def forget(
 def _sweep_all(releases: Path) -> None:
     """What loads, trainings and exchanges that were killed have left of anybody."""
     sweep(Path(tempfile.gettempdir()), STAGED)
-    for prefix in (DRAFT, GOING):
+    for prefix in (DRAFT, GOING, TRAINING):
         sweep(releases, prefix)
 
 
