@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ class Tracker(Protocol):
 
 
 def weights_by_name(readable: Mapping[str, Any]) -> dict[str, float]:
-    """`Encoder.readable()` → "type_weight/VIEWED": 0.8; half-lives without end are left out."""
+    """`Encoder.readable()` → "type_weight/VIEWED": 0.8; a half-life without end is infinite."""
     return dict(_flat("", readable))
 
 
@@ -24,5 +25,5 @@ def _flat(prefix: str, said: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name, value in said.items():
         if isinstance(value, Mapping):
             yield from _flat(f"{prefix}{name}/", value)
-        elif value is not None:
-            yield f"{prefix}{name}", float(value)
+        else:
+            yield f"{prefix}{name}", math.inf if value is None else float(value)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kg.errors import KgError, ReleaseError
 from kg.files import PART, hold, sweep
+from kg.releases import version_at
 
 TRAINING = ".training-"
 
@@ -47,6 +48,15 @@ def kept_training(releases: Path, *, resume: bool) -> Iterator[Path]:
         sweep(releases, TRAINING)
     finally:
         os.close(held)
+
+
+def run_name(folder: Path, now: int) -> str:
+    """What the training in this folder is called in its trackers: the moment (epoch s) it was first
+    begun, as releases are."""
+    begun = folder / "begun"
+    if not begun.exists():
+        begun.write_text(version_at(now), encoding="utf-8")
+    return begun.read_text(encoding="utf-8")
 
 
 def _newest(releases: Path) -> tuple[Path, int] | None:

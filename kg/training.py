@@ -21,10 +21,11 @@ from kg.figures import reliability_svg
 from kg.network import social_profile_of
 from kg.privacy.state import pseudonyms
 from kg.releases import Card, config_hash, save, version_at
-from kg.resume import kept_training
+from kg.resume import kept_training, run_name
 from kg.schema import SOCIAL
 from kg.stale import has_profiles
 from kg.store import GraphStore
+from kg.tracking import tracked, tracker_of
 
 if TYPE_CHECKING:
     from gnn.config import TrainConfig
@@ -54,6 +55,10 @@ class Training:
     sample: int | None = None
     """Users to learn from and to profile, drawn at random; the others get their profile from
     `kg refresh --all`. None is everyone."""
+    track: str | None = None
+    """Who is told of every epoch: a name of `kg.tracking.TRACKERS`."""
+    runs: Path = Path("runs")
+    """Where the trackers write, a folder a training."""
 
 
 def train_config(preset: str, changes: dict[str, str]) -> TrainConfig:
@@ -90,7 +95,6 @@ def train_release(
     now: int,
     progress: Progress | None = None,
     resume: bool = False,
-    tracker: Tracker | None = None,
 ) -> Card:
     """Train on what the store holds and write a candidate folder. With `resume`, go on with a
     training that was killed, where there is one.
@@ -99,13 +103,18 @@ def train_release(
     ResumeError where the one that was killed is another."""
     with needs_training_packages():
         from gnn.resume import Saves
+    if training.track is not None:
+        tracker_of(training.track)
     with kept_training(releases, resume=resume) as folder:
-        watch = Watch(progress, Saves(folder), tracker)
-        return _train_release(store, releases, training, now, watch)
+        run = training.runs / run_name(folder, now)
+        settings = {**training.config.model_dump(mode="json"), "seed": training.seed}
+        with tracked(training.track, run, settings) as tracker:
+            watch = _Watch(progress, Saves(folder), tracker)
+            return _train_release(store, releases, training, now, watch)
 
 
 @dataclass(frozen=True)
-class Watch:
+class _Watch:
     """Who is told how far a training is."""
 
     progress: Progress | None
@@ -114,7 +123,7 @@ class Watch:
 
 
 def _train_release(
-    store: GraphStore, releases: Path, training: Training, now: int, watch: Watch
+    store: GraphStore, releases: Path, training: Training, now: int, watch: _Watch
 ) -> Card:
     from gnn.checkpoint import save_model
     from gnn.profile import make_candidate

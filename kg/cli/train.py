@@ -50,6 +50,15 @@ Resume = Annotated[
         "is none, begin. Without it, what was killed is dropped.",
     ),
 ]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        "--track",
+        metavar="WHERE",
+        help="csv, tensorboard or wandb: loss, validation figures and learned weights of every "
+        "epoch, in KG_HOME/runs.",
+    ),
+]
 Force = Annotated[
     str | None,
     typer.Option("--force", metavar="REASON", help="Publish although a gate says no; recorded."),
@@ -72,6 +81,7 @@ def train(
         ),
     ] = None,
     resume: Resume = False,
+    track: Track = None,
     releases: Releases = None,
     store: Store = None,
     json_: Json = False,
@@ -84,8 +94,9 @@ def train(
     kg train
     kg train --preset small --set epochs=20
     kg train --preset small --set epochs=20 --resume
+    kg train --track tensorboard
     """
-    training = _training(preset, set_, seed, encoder, sample)
+    training = _training(preset, set_, seed, encoder, sample, track)
     card = _train(store, releases, replace(training, predict=predict), resume)
     if json_:
         print_json(card.model_dump(by_alias=True))
@@ -143,6 +154,7 @@ def retrain(
     encoder: Encoder = None,
     sample: Sample = None,
     resume: Resume = False,
+    track: Track = None,
     force: Force = None,
     releases: Releases = None,
     store: Store = None,
@@ -153,7 +165,7 @@ def retrain(
     \b
     kg retrain
     """
-    card = _train(store, releases, _training(preset, set_, seed, encoder, sample), resume)
+    card = _train(store, releases, _training(preset, set_, seed, encoder, sample, track), resume)
     if not json_:
         show_card(card)
         print_line()
@@ -161,7 +173,12 @@ def retrain(
 
 
 def _training(
-    preset: str, changes: list[str] | None, seed: int, encoder: str | None, sample: int | None
+    preset: str,
+    changes: list[str] | None,
+    seed: int,
+    encoder: str | None,
+    sample: int | None,
+    track: str | None,
 ) -> Training:
     from kg.config import settings
     from kg.training import Training, train_config
@@ -174,6 +191,8 @@ def _training(
         cache=here.home / "text",
         sensitive=here.sensitive,
         sample=sample,
+        track=track,
+        runs=here.home / "runs",
     )
 
 
