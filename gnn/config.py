@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
+@dataclass(frozen=True)
+class Between:
+    """Where `kg tune` looks for a number; with `log`, evenly over factors."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """What `kg tune` tries."""
+
+    values: tuple[int, ...]
+
+
 class TrainConfig(BaseModel):
-    """Settings of one training. `TrainConfig.preset("small")` is for tests and first looks."""
+    """Settings of one training, with where `kg tune` looks for better ones. The preset "small" is
+    for tests and first looks, "large" for quality: four times the work of "default"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    dim: int = Field(128, ge=2, le=1024)
+    dim: Annotated[int, OneOf((64, 128, 256))] = Field(128, ge=2, le=1024)
     """Width of user and item vectors."""
     split: Literal["auto", "temporal", "random"] = "auto"
     """`auto` is temporal where at least nine in ten positives have a time."""
@@ -26,11 +44,11 @@ class TrainConfig(BaseModel):
     """Epochs without a better validation figure before training stops."""
     refit: bool = True
     """Train again, for the epochs found, on all events before serving."""
-    learning_rate: float = Field(0.01, gt=0)
+    learning_rate: Annotated[float, Between(0.003, 0.03, log=True)] = Field(0.01, gt=0)
     """Of Adam."""
-    averaging: float = Field(0.8, ge=0, lt=1)
+    averaging: Annotated[float, Between(0.5, 0.95)] = Field(0.8, ge=0, lt=1)
     """Share the weights of earlier epochs have in the mean that is judged and served."""
-    batch: int = Field(512, ge=1)
+    batch: Annotated[int, OneOf((256, 512, 1024))] = Field(512, ge=1)
     """Users a step."""
     negatives: int = Field(2000, ge=1)
     """Items drawn beside the batch's own; all items where there are at most twice as many."""
@@ -39,17 +57,27 @@ class TrainConfig(BaseModel):
     snapshots: int = Field(8, ge=1)
     """Moments at which training knows popularity, friends and reviews of items; a target is
     predicted from the last one before it."""
-    temperature: float = Field(0.12, gt=0)
+    temperature: Annotated[float, Between(0.06, 0.24, log=True)] = Field(0.12, gt=0)
     """Divides the cosine of user and item."""
-    id_dropout: float = Field(0.1, ge=0, lt=1)
+    id_dropout: Annotated[float, Between(0, 0.3)] = Field(0.1, ge=0, lt=1)
     """Share of items that training shows by their text and categories alone, so that new items
     work; unused where items have neither."""
-    event_dropout: float = Field(0.1, ge=0, lt=1)
+    event_dropout: Annotated[float, Between(0, 0.4)] = Field(0.1, ge=0, lt=1)
     """Share of a user's events that a training step leaves out, so that unseen users do as well."""
     validation_users: int = Field(2000, ge=1)
     """Most users that are ranked after each epoch."""
     rank: int = Field(256, ge=0)
     """Of the linear filter's spectral band; 0 leaves it out."""
+
+    @classmethod
+    def space(cls) -> dict[str, Between | OneOf]:
+        """What is tuned, by setting."""
+        return {
+            name: where
+            for name, field in cls.model_fields.items()
+            for where in field.metadata
+            if isinstance(where, (Between, OneOf))
+        }
 
     @classmethod
     def preset(cls, name: str) -> TrainConfig:
@@ -60,4 +88,5 @@ class TrainConfig(BaseModel):
 PRESETS: dict[str, dict[str, object]] = {
     "default": {},
     "small": {"dim": 32, "epochs": 30, "rank": 64},
+    "large": {"dim": 256, "epochs": 120, "patience": 20, "rank": 512},
 }

@@ -49,13 +49,10 @@ class Search:
         """The model of the best epoch by Recall@20 + NDCG@20 on validation."""
         run = self._run("training", on)
         fit, course = run.fit, run.course
-        present = snapshot(self.inputs, None, self.half_life)
-        scorer = Scorer(fit.served, self.inputs, present, Fusion(), 0, self.seed)
+        scorer = self._scorer(fit.served)
         for epoch, loss in run.epochs():
             now = replace(scorer)  # forgets the vectors of the epoch before
-            measured = measure(on, lambda users: {"": now.encoder_scores(users)}, top_only=True)  # noqa: B023
-            figures = measured[""].figures
-            recall, ndcg = (float(figures[k].mean()) for k in ("recall@20", "ndcg@20"))
+            recall, ndcg = _figures(now, on)
             said = {"loss": loss, "recall@20": recall, "ndcg@20": ndcg}
             course.curve.append({"epoch": epoch, **said})
             self._tell("training", epoch, self.config.epochs, fit, said)
@@ -78,6 +75,14 @@ class Search:
                 course.best = fit.served.state_dict()
         fit.served.load_state_dict(course.best)
         return fit.served
+
+    def worth(self, model: Encoder, on: Task) -> float:
+        """Recall@20 + NDCG@20 of users that need not have chosen the epoch."""
+        return sum(_figures(self._scorer(model), on))
+
+    def _scorer(self, model: Encoder) -> Scorer:
+        present = snapshot(self.inputs, None, self.half_life)
+        return Scorer(model, self.inputs, present, Fusion(), 0, self.seed)
 
     def _tell(self, stage: str, epoch: int, of: int, fit: Fit, figures: dict[str, float]) -> None:
         self.progress(stage, epoch, of)
@@ -118,3 +123,10 @@ class Search:
             "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu,
             "data": fingerprint(self.inputs, self.known, until, chosen),
         }
+
+
+def _figures(scorer: Scorer, on: Task) -> tuple[float, float]:
+    """Recall@20 and NDCG@20."""
+    measured = measure(on, lambda users: {"": scorer.encoder_scores(users)}, top_only=True)
+    figures = measured[""].figures
+    return float(figures["recall@20"].mean()), float(figures["ndcg@20"].mean())

@@ -16,7 +16,7 @@ from gnn.errors import GraphError
 from gnn.evaluate import Task
 from gnn.fusion import FADING, LINEAR, PRIOR, Fusion, fit_fusion, shortlist
 from gnn.graph import Seen, events
-from gnn.inputs import Vocabulary, inputs
+from gnn.inputs import Inputs, Vocabulary, inputs
 from gnn.leak import places
 from gnn.model import Encoder
 from gnn.newcomers import choose_length
@@ -90,6 +90,53 @@ def device_of_choice() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What a training learns from and what it is chosen by; nothing in it is of the test."""
+
+    inputs: Inputs
+    known: Vocabulary
+    split: Split
+    half_life: float | None
+    repeats: bool
+    on: Task
+    """Users of the validation period, in two halves, because ..."""
+    for_epoch: Task
+    """... the best epoch is best by luck too, and users who chose it ..."""
+    for_fusion: Task
+    """... would choose the encoder again."""
+
+    def search(
+        self,
+        config: TrainConfig,
+        seed: int,
+        progress: Progress = silent,
+        saves: Saves | None = None,
+        tracker: Tracker | None = None,
+    ) -> Search:
+        return Search(
+            self.inputs, self.known, config, self.half_life, self.repeats,
+            self.split.kind == "temporal", seed, progress, saves, tracker,
+        )  # fmt: skip
+
+
+def prepare(
+    graph: GraphTables, text: TextVectors | None, config: TrainConfig, *, seed: int
+) -> Prepared:
+    """Raises GraphError, as `train`."""
+    flat = events(graph)
+    if flat.n_items < 2:
+        raise GraphError(f"{flat.n_items} items: a ranking needs at least two")
+    parts = split(graph, config, seed=seed)
+    trial = Trial.of(flat, parts, Part.VALIDATION)
+    on = trial.task("all items" if trial.repeats else "new items", config.validation_users, seed)
+    half_life = choose_half_life(trial, on)
+    known = Vocabulary.of(graph, text)
+    known_inputs = inputs(graph, text, parts.before(Part.VALIDATION), known, device_of_choice())
+    halves = on.halves(np.random.default_rng(seed))
+    return Prepared(known_inputs, known, parts, half_life, trial.repeats, on, *halves)
+
+
 def train(
     graph: GraphTables,
     text: TextVectors | None,
@@ -108,27 +155,15 @@ def train(
     Raises GraphError where there is nothing to learn from (too few positives, fewer than two
     items) or the tables do not fit together, ResumeError where `saves` hold another training.
     """
-    flat = events(graph)
-    if flat.n_items < 2:
-        raise GraphError(f"{flat.n_items} items: a ranking needs at least two")
-    parts = split(graph, config, seed=seed)
-    trial = Trial.of(flat, parts, Part.VALIDATION)
-    on = trial.task("all items" if trial.repeats else "new items", config.validation_users, seed)
-    half_life = choose_half_life(trial, on)
-    seen, known = parts.before(Part.VALIDATION), Vocabulary.of(graph, text)
-    known_inputs = inputs(graph, text, seen, known, device_of_choice())
-    search = Search(
-        known_inputs, known, config, half_life, trial.repeats, parts.kind == "temporal", seed,
-        progress or silent, saves, tracker,
-    )  # fmt: skip
-    # The best epoch is best by luck too: users who chose it would choose the encoder again.
-    for_epoch, for_fusion = on.halves(np.random.default_rng(seed))
-    model, figures = search.best(for_epoch)
+    ready = prepare(graph, text, config, seed=seed)
+    search = ready.search(config, seed, progress or silent, saves, tracker)
+    model, figures = search.best(ready.for_epoch)
     trained = Trained(
-        model, Fusion(), half_life, trial.repeats, figures["best_epoch"], config, seed, parts,
-        parts.train_until, {"training": figures},
+        model, Fusion(), ready.half_life, ready.repeats, figures["best_epoch"], config, seed,
+        ready.split, ready.split.train_until, {"training": figures},
     )  # fmt: skip
-    return _judged(_read_alone(trained, graph, text, on), graph, text, parts, for_fusion)
+    trained = _read_alone(trained, graph, text, ready.on)
+    return _judged(trained, graph, text, ready.split, ready.for_fusion)
 
 
 def _read_alone(
