@@ -46,21 +46,33 @@ def rotate(
 ) -> None:
     """Put a new key on top of a store's, in place; of plain ids it makes pseudonyms.
 
-    Profiles, interests and releases stay. The keys in use are those of KG_PSEUDONYM_KEY_FILE. A run
-    that was cut off is finished by the same command. Exports made before keep the ids they have.
+    Profiles, interests and releases stay, and so do audiences, arms of tests, exports and results
+    that the audit file knows of: all get the new ids. Files in which plain ids cannot be told from
+    other text keep them, and are named. The keys in use are those of KG_PSEUDONYM_KEY_FILE. A run
+    that was cut off is finished by the same command.
 
     \b
     kg keys rotate shop-2.key && export KG_PSEUDONYM_KEY_FILE=shop-2.key
     """
+    from kg.audit import files_written
+    from kg.config import settings
     from kg.privacy.rotation import rotate as put_on_top
 
     url = store_url(store)
     with audited("keys rotate", url) as act, progress() as move:
-        done = put_on_top(url, releases_of(url, releases), file, progress=move)
+        known = files_written(settings().home, url)
+        done = put_on_top(url, releases_of(url, releases), file, files=known, progress=move)
         act.rows = {"User": done.users}
     if json_:
         print_json({"file": str(file), "keyId": done.key_id, "users": done.users,
-                    "releases": list(done.releases)})  # fmt: skip
+                    "releases": list(done.releases),
+                    "files": list(map(str, done.files.done)),
+                    "filesLeft": list(map(str, done.files.left))})  # fmt: skip
         return
-    print_line(f"{done.users} users and {len(done.releases)} releases are under key {done.key_id}")
+    print_line(
+        f"{done.users} users, {len(done.releases)} releases and {len(done.files.done)} files are "
+        f"under key {done.key_id}"
+    )
+    for left in done.files.left:
+        note(f"{left} may hold users' ids as they were: remove it where that matters")
     print_line(f"from now on: KG_PSEUDONYM_KEY_FILE={file}")

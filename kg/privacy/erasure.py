@@ -97,7 +97,7 @@ def forget(
     refuse_unfinished(store, said)
     depth = depth_of(said.key_id) if said and said.key_id else 0
     ids = stored_ids(store, list(dict.fromkeys(user_ids)))
-    everywhere = _names(user_ids, ids)
+    everywhere = _names(store, user_ids, ids)
     places = Places.of(store, releases, chosen)
     there = in_store(store, ids)
     key = erasure_key(chosen, make=True)
@@ -140,9 +140,11 @@ def _sweep_all(releases: Path) -> None:
         sweep(releases, prefix)
 
 
-def _names(given: Sequence[str], stored: Sequence[str]) -> list[str]:
-    """What files may call these users: the source's ids and pseudonyms."""
-    return list(dict.fromkeys([*stored, *given]))
+def _names(store: GraphStore, given: Sequence[str], stored: Sequence[str]) -> list[str]:
+    """What files may call these users: the source's ids, and the pseudonyms of every key so far."""
+    distinct = list(dict.fromkeys(given))
+    steps = [name for own in _steps(store, distinct, stored) for name in own.values()]
+    return list(dict.fromkeys([*stored, *given, *steps]))
 
 
 def _write_tombstones(
@@ -197,7 +199,7 @@ def search(
     """Look for users in every place an erasure removes from. Changes nothing."""
     chosen = chosen or settings()
     ids = stored_ids(store, list(dict.fromkeys(user_ids)))
-    everywhere = _names(user_ids, ids)
+    everywhere = _names(store, user_ids, ids)
     known = tombstones.read(store, chosen)
     theirs = _steps(store, list(dict.fromkeys(user_ids)), ids)
     return Found(

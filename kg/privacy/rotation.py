@@ -1,13 +1,14 @@
-"""A store and its releases → the same under one more key; plain ids become pseudonyms.
+"""A store, its releases and files → the same under one more key; plain ids become pseudonyms.
 
-Releases first, a folder at a time, each all or nothing; then the store: a Neo4j in place, an
-embedded one into a new file that takes the old one's place. A run that is cut off is finished by
-the same command; until then nothing is loaded into the store.
+Releases first, a folder at a time, each all or nothing; then the files; then the store: a Neo4j in
+place, an embedded one into a new file that takes the old one's place. A run that is cut off is
+finished by the same command; until then nothing is loaded into the store.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -21,6 +22,7 @@ from kg.errors import ConfigError
 from kg.export import read_tables
 from kg.privacy.keys import Keyring, configured, new_key, read_ring, write_ring
 from kg.privacy.rekey import CITED, raised
+from kg.privacy.rekey_files import Rekeyed, rekey_files
 from kg.privacy.state import Pseudonyms, pseudonyms, write
 from kg.releases import KEPT, exchange, read_card, verify, versions
 from kg.schema import BEHAVIOURS, DST, EDGE_TABLES, NODE_BY_LABEL, SRC, load_order
@@ -40,6 +42,7 @@ class Rotated:
     key_id: str
     users: int
     releases: tuple[str, ...]
+    files: Rekeyed
 
 
 def rotate(
@@ -47,12 +50,14 @@ def rotate(
     releases: Path,
     file: Path,
     *,
+    files: Iterable[Path] = (),
     now: int | None = None,
     progress: Progress | None = None,
 ) -> Rotated:
     """Put a new key on top of a store's. `file` will hold the new ring, which the next commands
-    need; where it holds the store's ring and one key more, an earlier run is finished. Raises
-    ConfigError, ReleaseError, StoreError."""
+    need; where it holds the store's ring and one key more, an earlier run is finished. `files` are
+    audiences, arms, exports and results to re-key. Raises ConfigError, InputError, ReleaseError,
+    StoreError."""
     moment = int(time.time()) if now is None else now
     with open_store(url) as store:
         store.ensure_schema()
@@ -66,6 +71,7 @@ def rotate(
             )
         write(store, Pseudonyms(said.key_id if said else None, new.id, said.since if said else 0))
         done = [v for v in versions(releases) if _rekey_release(releases, v, new)]
+        rekeyed = rekey_files(files, new)
         users = store.counts().get("User", 0)
         after = Pseudonyms(new.id, None, moment)
         if store.dialect == "neo4j":
@@ -73,7 +79,7 @@ def rotate(
             write(store, after)
     if url.startswith("ladybug:"):
         _into_a_new_file(url, new, after, progress)
-    return Rotated(new.id, users, tuple(done))
+    return Rotated(new.id, users, tuple(done), rekeyed)
 
 
 def _ring(store: GraphStore, said: Pseudonyms | None) -> Keyring:
