@@ -1,5 +1,5 @@
-"""Stated chances and what came true → how right they are by band of users and categories, and over
-the scale."""
+"""Stated chances and what came true → how right they are by band of users and categories, within
+categories, and over the scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn.calibration import judge
+from gnn.calibration import auc, judge
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -20,6 +20,8 @@ ACTIVITY = (0, 1, 2, 5, 10, 50)
 """Own events from which a band of users begins."""
 DECILES = 10
 BINS = 15
+FEWEST_CAME = 20
+"""Users for whom a category came true below which its AUC is not asked for."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Outcomes:
     """The user had no positive event in the category before."""
     events: Floats
     """Own acts of the user"""
+    category: Ints
     popularity: Floats
     """The category's share of all recent events"""
     score: Mapping[str, Floats]
@@ -55,6 +58,39 @@ def by_band(found: Outcomes, model: str) -> list[dict[str, Any]]:
         name = f"categories, tenth {n + 1}"
         rows.append({"band": name, **found.judge(model, tenth == n)})
     return [row for row in rows if row["n"]]
+
+
+def within_categories(found: Outcomes) -> list[dict[str, Any]]:
+    """A row for each model: how well it orders the users of one category, with popularity out of
+    the figure. Over the categories that came true for FEWEST_CAME users, and did not for as many:
+    the mean of their AUC, its standard deviation and its ends, and the share in which the model is
+    not beaten by another."""
+    order = np.argsort(found.category, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(found.category[order])) + 1)
+    asked = [
+        rows
+        for rows in parts
+        if min(found.came[rows].sum(), (~found.came[rows]).sum()) >= FEWEST_CAME
+    ]
+    if not asked:
+        return []
+    each = {
+        model: np.array([auc(p[rows], found.came[rows], found.weight[rows]) for rows in asked])
+        for model, p in found.score.items()
+    }
+    best = np.max(list(each.values()), axis=0)
+    return [
+        {
+            "model": model,
+            "categories": len(asked),
+            "mean_auc": float(a.mean()),
+            "sd": float(a.std(ddof=1)) if len(a) > 1 else None,
+            "lowest": float(a.min()),
+            "highest": float(a.max()),
+            "best_in": float((a >= best).mean()),
+        }
+        for model, a in each.items()
+    ]
 
 
 def reliability(found: Outcomes, model: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gnn.bands import by_band, reliability
+from gnn.bands import by_band, reliability, within_categories
 from gnn.bg_nbd import BgNbd
 from gnn.calibration import Calibration
 from gnn.categories import Categories, categories_of
@@ -76,9 +76,9 @@ class Fitted:
     clusters: Clusters | None
     """Stand in for categories; None where the source has some, or too few items."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """JSON-able: "interests", "item_interests", "churn", "value", "next_time", "next_category",
-    "segments_tried", "segment_quality" (rows), "tone", "derived", "unavailable" (reasons by
-    property)."""
+    """JSON-able: "interests", "interests_within", "item_interests", "churn", "value", "next_time",
+    "next_category", "segments_tried", "segment_quality" (rows), "tone", "derived", "unavailable"
+    (reasons by property)."""
     waiting: BgNbd | None = None
     value: ValueModel | None = None
     segments: int = 1
@@ -164,6 +164,7 @@ def _interests(
     fitted = fit_interests(pasts[0], came[0], rows[0], categories, rng)
     judged = judge_interests(pasts[1], came[1], rows[1], categories, fitted, rng)
     metrics["interests"] = [] if judged is None else judged.rows()
+    metrics["interests_within"] = [] if judged is None else within_categories(judged.pairs)
     if judged is not None and "profile" in fitted:
         metrics["interests_by_band"] = by_band(judged.pairs, "profile")
         metrics["reliability"] = reliability(judged.pairs, "profile")

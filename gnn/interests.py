@@ -184,7 +184,7 @@ def judge_interests(
     """None without users or without a calibration."""
     pairs: dict[str, list[Floats]] = {model: [] for model in fitted}
     hits: dict[str, list[Ints]] = {model: [] for model in fitted}
-    outcomes: list[tuple[Bools, Floats, Bools, Floats, Floats, Ints]] = []
+    outcomes: list[tuple[Bools, Floats, Bools, Floats, Ints, Floats, Ints]] = []
     for block in past.blocks(rows) if fitted else ():
         x, y = past.block(block), came[block].toarray() & categories.allowed
         keep, weight = _sample(y, categories, rng, len(rows))
@@ -192,7 +192,7 @@ def judge_interests(
         acted = y.any(axis=1)
         new = past.own[block].toarray() == 0
         outcomes.append(
-            (y[keep], weight, new[keep], past.events[block[user]], past.base[category],
+            (y[keep], weight, new[keep], past.events[block[user]], category, past.base[category],
              y[acted].sum(axis=1))
         )  # fmt: skip
         for model, calibration in fitted.items():
@@ -202,11 +202,11 @@ def judge_interests(
             hits[model].append(np.take_along_axis(y[acted], best, axis=1).sum(axis=1))
     if not outcomes:
         return None
-    y, weight, new, events, popularity, targets = (
+    y, weight, new, events, category, popularity, targets = (
         np.concatenate(parts) for parts in zip(*outcomes, strict=True)
     )
     scores = {model: np.concatenate(parts) for model, parts in pairs.items()}
-    found = Outcomes(y, weight, new, events, popularity, scores)
+    found = Outcomes(y, weight, new, events, category, popularity, scores)
     return Judged(found, {m: np.concatenate(h) for m, h in hits.items()}, targets)
 
 

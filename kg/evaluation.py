@@ -35,6 +35,9 @@ JUDGEMENTS = (
                "fused", measure="ndcg@20", higher=True),
     _Judgement("interests", "Interests", "chances of an event in a category within the horizon; "
                "auc_new: categories new to the user", measure="brier"),
+    _Judgement("interests_within", "Interests within a category", "which users take up a category, "
+               "one category at a time: AUC over those that came true for 20 users; best_in: share "
+               "of the categories in which no other is better", measure="mean_auc", higher=True),
     _Judgement("interests_by_band", "Interests by band", "the profile's chances by activity of the "
                "user, tenth of the categories (from the least popular to the most), and where the "
                "category is new to the user"),
