@@ -16,12 +16,20 @@ class Between:
     high: float
     log: bool = False
 
+    def reaching(self, value: float) -> Between:
+        """Wide enough for a setting that was given."""
+        return Between(min(self.low, value), max(self.high, value), self.log)
+
 
 @dataclass(frozen=True)
 class OneOf:
     """What `kg tune` tries."""
 
     values: tuple[int, ...]
+
+    def reaching(self, value: int) -> OneOf:
+        """With a setting that was given."""
+        return OneOf(tuple(sorted({*self.values, value})))
 
 
 class TrainConfig(BaseModel):

@@ -3,7 +3,7 @@ written. Nothing in the store changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -61,7 +61,7 @@ class Training:
     """Where the trackers write, a folder a training."""
 
 
-def train_config(preset: str, changes: dict[str, str]) -> TrainConfig:
+def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
     """A preset with single settings changed ("epochs" → "20"). Raises ConfigError naming them."""
     from pydantic import ValidationError
 
@@ -70,7 +70,7 @@ def train_config(preset: str, changes: dict[str, str]) -> TrainConfig:
     if preset not in PRESETS:
         raise ConfigError(f"preset {preset!r}: choose {', '.join(PRESETS)}")
     try:
-        return TrainConfig.model_validate(PRESETS[preset] | changes)
+        return TrainConfig.model_validate({**PRESETS[preset], **changes})
     except ValidationError as e:
         first = e.errors()[0]
         name = ".".join(str(p) for p in first["loc"])
@@ -129,12 +129,7 @@ def _train_release(
     from gnn.profile import make_candidate
 
     declared = None if training.predict is None else declared_values(store, training.predict)
-    total = store.counts().get("User", 0)
-    sampled = training.sample is not None and training.sample < total
-    if sampled and training.sample is not None:
-        graph, drawn = read_sample(store, training.sample, seed=training.seed)
-    else:
-        graph, drawn = read_graph(store), None
+    graph, drawn = read_for(store, training)
     text, fingerprint = encode_text(graph, training, watch.progress)
     name = version_at(now)
     candidate = make_candidate(
@@ -168,14 +163,26 @@ def _train_release(
         pseudonym_key=said.key_id if (said := pseudonyms(store)) else None,
         metrics=candidate.metrics
         | ({} if declared is None else _foretold(candidate, graph, declared, training))
-        | ({} if drawn is None else {"sample": {"users": len(drawn), "of": total}}),
+        | _sampled(store, drawn),
     )
-    social = _social_of(store, graph, sampled, training.seed)
+    social = _social_of(store, graph, drawn is not None, training.seed)
     tables = _tables(candidate, social)
     if drawn is not None:
         tables = _only_of(tables, drawn, social)
     save(releases, card, tables, lambda folder: save_model(candidate, folder), _figures(card))
     return card
+
+
+def read_for(store: GraphStore, training: Training) -> tuple[GraphTables, pa.Array | None]:
+    """What is learned from, and the users drawn; None where it is everyone."""
+    if training.sample is not None and training.sample < store.counts().get("User", 0):
+        return read_sample(store, training.sample, seed=training.seed)
+    return read_graph(store), None
+
+
+def _sampled(store: GraphStore, drawn: pa.Array | None) -> dict[str, Any]:
+    total = store.counts().get("User", 0)
+    return {} if drawn is None else {"sample": {"users": len(drawn), "of": total}}
 
 
 def declared_values(store: GraphStore, attribute: str) -> pa.Table:

@@ -26,6 +26,7 @@ from kg.cli.refresh import refresh
 from kg.cli.releases import releases
 from kg.cli.retain import retain
 from kg.cli.train import publish, retrain, rollback, train
+from kg.cli.tune import tune
 
 app = typer.Typer(
     name="kg",
@@ -59,7 +60,7 @@ def options(
 
 
 for command in (
-    load, train, evaluate, publish, retrain, refresh, rollback,
+    load, train, tune, evaluate, publish, retrain, refresh, rollback,
     query, profile, recommend, export, forget, retain, audit, doctor, demo,
 ):  # fmt: skip
     app.command()(command)

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from kg.releases import Card
     from kg.training import Training
 
-Preset = Annotated[str, typer.Option("--preset", help="Settings to start from: small or default.")]
+Preset = Annotated[
+    str, typer.Option("--preset", help="Settings to start from: small, default or large.")
+]
+Settings = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings", metavar="FILE", help="Settings from a file, as kg tune writes it (TOML)."
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="K=V", help="One setting changed, say epochs=20; repeatable."),
@@ -67,6 +75,7 @@ Force = Annotated[
 
 def train(
     preset: Preset = "default",
+    settings: Settings = None,
     set_: Set = None,
     seed: Seed = 7,
     encoder: Encoder = None,
@@ -96,8 +105,9 @@ def train(
     kg train --preset small --set epochs=20 --resume
     kg train --track tensorboard
     """
-    training = _training(preset, set_, seed, encoder, sample, track)
-    card = _train(store, releases, replace(training, predict=predict), resume)
+    training = training_of(preset, settings, set_, seed, encoder, sample)
+    training = replace(training, track=track, predict=predict)
+    card = _train(store, releases, training, resume)
     if json_:
         print_json(card.model_dump(by_alias=True))
     else:
@@ -149,6 +159,7 @@ def rollback(
 
 def retrain(
     preset: Preset = "default",
+    settings: Settings = None,
     set_: Set = None,
     seed: Seed = 7,
     encoder: Encoder = None,
@@ -165,33 +176,36 @@ def retrain(
     \b
     kg retrain
     """
-    card = _train(store, releases, _training(preset, set_, seed, encoder, sample, track), resume)
+    training = training_of(preset, settings, set_, seed, encoder, sample)
+    card = _train(store, releases, replace(training, track=track), resume)
     if not json_:
         show_card(card)
         print_line()
     _published(_publish(store, releases, card.version, force), json_)
 
 
-def _training(
+def training_of(
     preset: str,
+    settings: Path | None,
     changes: list[str] | None,
     seed: int,
     encoder: str | None,
     sample: int | None,
-    track: str | None,
 ) -> Training:
-    from kg.config import settings
+    """A preset, changed by a file, changed by single settings."""
+    from kg.config import settings as of_environment
+    from kg.settings_file import read_settings
     from kg.training import Training, train_config
 
-    here = settings()
+    here = of_environment()
+    said = {} if settings is None else read_settings(settings)
     return Training(
-        config=train_config(preset, pairs(changes or [], "--set")),
+        config=train_config(preset, {**said, **pairs(changes or [], "--set")}),
         seed=seed,
         encoder=encoder or here.encoder,
         cache=here.home / "text",
         sensitive=here.sensitive,
         sample=sample,
-        track=track,
         runs=here.home / "runs",
     )
 
