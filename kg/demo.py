@@ -32,6 +32,8 @@ class Demo:
     published: Published
     found: list[dict[str, Any]]
     """The planted interests found: a row for the profile and for each plain guess."""
+    agreement: list[dict[str, Any]]
+    """The planted chance of silence and the planted spend beside what was foretold."""
     user: str
     """One to look at: with reviews, friends, and an interest that was inferred."""
 
@@ -55,15 +57,17 @@ def run_demo(
         ingest(staged, store, progress=progress)
         card = train_release(store, releases, training, now=now, progress=progress)
         published = publish(store, releases, card.version, now=now)
-        interests = pl.from_arrow(
-            read_tables(releases, card.version)["edges/INTERESTED_IN.Category"]
-        )
+        tables = read_tables(releases, card.version)
+        interests = pl.from_arrow(tables["edges/INTERESTED_IN.Category"])
+        profiles = pl.from_arrow(tables["users"])
         assert isinstance(interests, pl.DataFrame)
+        assert isinstance(profiles, pl.DataFrame)
         return Demo(
             report=staged.report,
             card=card,
             published=published,
             found=found_of_planted(staged, interests),
+            agreement=agreement_with_planted(staged, profiles),
             user=_worth_a_look(staged, interests),
         )
 
@@ -98,6 +102,36 @@ def found_of_planted(staged: Staged, interests: pl.DataFrame) -> list[dict[str, 
     ]  # fmt: skip
     agreement = ours.select(pl.corr("score", "eventProbability", method="spearman")).item()
     rows[0]["rank agreement with planted chances"] = agreement
+    return rows
+
+
+FORETOLD = (
+    ("silence", "silenceProbability", "churnRisk", "recencyDays"),
+    ("spend", "expectedSpend", "expectedValue", "monetary"),
+)
+"""What is planted, its column, the profile's property and the plain one beside it."""
+
+
+def agreement_with_planted(staged: Staged, users: pl.DataFrame) -> list[dict[str, Any]]:
+    """How the order of users by what was foretold agrees with the planted chance of no event, and
+    the planted spend, of the 30 days to come (Spearman); of all users who have the property, and of
+    those who have not left, whom no long silence gives away."""
+    from loaders.synthetic import read_truth
+
+    truth = pl.from_arrow(read_truth(staged.folder).users)
+    assert isinstance(truth, pl.DataFrame)
+    both = truth.join(users, on="userId", how="inner")
+    rows = []
+    for planted, column, *properties in FORETOLD:
+        known = both.drop_nulls(properties)
+        stay = known.filter(~pl.col("churned"))
+        for name, by in zip(("profile", "plain"), properties, strict=True):
+            rank = pl.corr(by, column, method="spearman")
+            rows.append({
+                "planted": planted, "by": f"{name} ({by})", "users": known.height,
+                "rank agreement": known.select(rank).item(),
+                "of those who stay": stay.select(rank).item(),
+            })  # fmt: skip
     return rows
 
 

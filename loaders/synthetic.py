@@ -26,6 +26,7 @@ from loaders.synthetic_events import Log, events_per_visit
 from loaders.synthetic_options import DAY, LEAVES, ShopOptions, parse
 from loaders.synthetic_people import COUNTRIES, NEVER, People
 from loaders.synthetic_process import Calendar, chance, looks, with_departments
+from loaders.synthetic_spend import expected_spend
 
 SOURCE = "synthetic"
 TRUTH = "truth"
@@ -48,7 +49,11 @@ class Truth:
     users: userId, churned, churnDay (days since the shop's first; null for those who stay), tier
         (budget, middle, premium), activity (visits a day while here), taste (0 to 11: users of one
         taste like the same things, and are friends where homophily is high), drift (share of the
-        interest that has moved to other categories since the first day, 0 to 1).
+        interest that has moved to other categories since the first day, 0 to 1),
+        silenceProbability: chance of no event in the 30 days after the end (reviews of earlier
+            purchases not counted),
+        expectedSpend: money of purchases in those days, on average, before returns; 0 for users
+            who have left.
     """
 
     interests: pa.Table
@@ -87,7 +92,6 @@ def stage_synthetic(
             src, dst, since = tie
             ids = people.ids
             out.write(name, declared(name, src=ids.take(src), dst=ids.take(dst), since=since))
-        out.write(TRUTH + "/users", _true_users(people, start))
         log = Log(shop, people, chosen, end)
         for group, users in enumerate(_groups(chosen)):
             draw = np.random.default_rng([chosen.seed, 4, group])
@@ -96,6 +100,8 @@ def stage_synthetic(
                 out.write(name, table)
             visits = _expected_visits(people, users, calendar, end)
             out.write(TRUTH + "/interests", _true_interests(people, users, shop, visits))
+            spend = expected_spend(people, users, shop, visits)
+            out.write(TRUTH + "/users", _true_users(people, users, start, visits, spend))
             if progress is not None:
                 progress("making users", int(users[-1]) + 1, chosen.users)
     finally:
@@ -147,19 +153,27 @@ def _users(people: People) -> pa.Table:
     return table.append_column("country", pa.array(COUNTRIES).take(people.country))
 
 
-def _true_users(people: People, start: int) -> pa.Table:
-    gone = people.leaves != NEVER
-    day = (people.leaves - start) // DAY
-    moved = abs(people.interest_end - people.interest_start).sum(1) / 2
+def _true_users(
+    people: People,
+    users: np.ndarray[Any, np.dtype[np.int64]],
+    start: int,
+    visits: np.ndarray[Any, np.dtype[np.float64]],
+    spend: np.ndarray[Any, np.dtype[np.float64]],
+) -> pa.Table:
+    gone = people.leaves[users] != NEVER
+    day = (people.leaves[users] - start) // DAY
+    moved = abs(people.interest_end[users] - people.interest_start[users]).sum(1) / 2
     return pa.table(
         {
-            "userId": people.ids,
+            "userId": people.ids.take(users),
             "churned": gone,
             "churnDay": pa.array(day, mask=~gone),
-            "tier": pa.array(TIERS).take(people.tier),
-            "activity": people.activity,
-            "taste": people.taste,
+            "tier": pa.array(TIERS).take(people.tier[users]),
+            "activity": people.activity[users],
+            "taste": people.taste[users],
             "drift": moved.astype(np.float64),
+            "silenceProbability": np.exp(-visits),  # a visit is a look at least
+            "expectedSpend": spend,
         }
     )
 

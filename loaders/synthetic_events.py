@@ -20,6 +20,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 CARTS_PER_PURCHASE = 1.8
+DISCOUNTS, OFTEN = (1.0, 0.9, 0.8), (0.7, 0.2, 0.1)
+MORE_PIECES = 0.8, 0.1
+"""Beside the first, of consumables and of others."""
 RATED = 0.2
 """Share of the purchases that get stars and no words."""
 RETURNS_BAD, RETURNS_GOOD = 0.4, 0.02
@@ -70,7 +73,7 @@ class Log:
     def _bought(self, looks: Looks, bought: NDArray[np.bool_], rng: np.random.Generator) -> Bought:
         user, item = looks.user[bought], looks.item[bought]
         count = len(user)
-        discount = rng.choice((1.0, 0.9, 0.8), count, p=(0.7, 0.2, 0.1))
+        discount = rng.choice(DISCOUNTS, count, p=OFTEN)
         again = self.shop.consumable[self.shop.leaf[item]]
         opinion = (
             4.0
@@ -85,7 +88,7 @@ class Log:
             visit=looks.visit[bought],
             at=looks.at[bought] + 60,
             price=np.round(self.shop.price[item] * discount, 2),
-            quantity=1 + rng.poisson(np.where(again, 0.8, 0.1)),
+            quantity=1 + rng.poisson(np.where(again, *MORE_PIECES)),
             stars=np.clip(np.rint(opinion), 1, 5).astype(np.int64),
         )
 

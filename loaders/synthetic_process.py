@@ -143,9 +143,19 @@ def _focus(
 def _which(shop: Catalogue, user: Ints, leaf: Ints, rng: np.random.Generator) -> Floats:
     """[V] where in the leaf: anywhere, or at one of two places the user always comes back to."""
     anywhere = rng.random(len(user))
-    back = rng.random(len(user)) < np.where(shop.consumable[leaf], 0.5, 0.15)
-    place = (user * LEAVES + leaf) * FAVOURITES + rng.integers(0, FAVOURITES, len(user))
-    return np.where(back, _scatter(place), anywhere)
+    back = rng.random(len(user)) < returns_to_favourites(shop)[leaf]
+    which = rng.integers(0, FAVOURITES, len(user))
+    return np.where(back, favourite_places(user, leaf, which), anywhere)
+
+
+def returns_to_favourites(shop: Catalogue) -> Floats:
+    """[40] chance that a look at a leaf is at one of the user's favourites."""
+    return np.where(shop.consumable, 0.5, 0.15)
+
+
+def favourite_places(user: Ints, leaf: Ints, which: Ints | int) -> Floats:
+    """[V] where in the leaf a user's favourites are."""
+    return _scatter((user * LEAVES + leaf) * FAVOURITES + which)
 
 
 def _scatter(number: Ints) -> Floats:

@@ -81,6 +81,7 @@ def _object(
         "counts": counts,
         "card": done.card.model_dump(by_alias=True),
         "found": done.found,
+        "agreement": done.agreement,
         "profile": someone.model_dump(by_alias=True),
         "recommendations": liked.model_dump(by_alias=True),
         "seconds": seconds,
@@ -102,9 +103,11 @@ def _show(
     print_table(["in the graph", "rows"], [[n, c] for n, c in counts.items()])
     print_line()
     show_card(done.card)
-    columns = list(done.found[0])
-    print_table(columns, [[row.get(c) for c in columns] for row in done.found])
-    print_line(f"\n—— kg profile {done.user} ——\n")
+    for rows in (done.found, done.agreement):
+        columns = list(rows[0])
+        print_table(columns, [[row.get(c) for c in columns] for row in rows])
+        print_line()
+    print_line(f"—— kg profile {done.user} ——\n")
     show_person(someone)
     print_line(f"\n—— kg recommend {done.user} -k 5 --why ——\n")
     show_recommendations(liked, why=True)

@@ -21,6 +21,7 @@ from loaders.synthetic_catalogue import DEPARTMENTS
 from loaders.synthetic_events import Log
 from loaders.synthetic_options import DAY, LEAVES, parse
 from loaders.synthetic_process import Calendar, chance, looks
+from loaders.synthetic_spend import expected_spend
 
 NOW = 1_790_000_000
 END = 1_767_225_600  # 2026-01-01
@@ -420,7 +421,7 @@ def test_the_truth_predicts_best_and_history_beats_popularity(tmp_path: Path) ->
 
 def test_the_planted_chances_come_true() -> None:
     """Playing the next 30 days 30 times, looks and purchases happen as often as the truth says, in
-    each fifth of the claims, for leaves and departments."""
+    each fifth of the claims, for leaves and departments; so do silence and spend, by user."""
     options = parse({"users": "300", "churn": "0"})
     start, end = options.period(NOW)
     catalogue = synthetic_catalogue.build(options.item_count, np.random.default_rng(1))
@@ -431,6 +432,7 @@ def test_the_planted_chances_come_true() -> None:
     visits = people.activity * (calendar.mass[-1] - calendar.until(np.array([end]))[0])
     claims = chance(people, everyone, catalogue, visits)
     happened = np.zeros((2, 300, DEPARTMENTS + LEAVES))
+    silent, spent = np.zeros(300), np.zeros(300)
     for play in range(30):
         rng = np.random.default_rng([3, play])
         log = Log(catalogue, people, options, end + 30 * DAY)
@@ -442,6 +444,16 @@ def test_the_planted_chances_come_true() -> None:
             met = np.zeros((300, DEPARTMENTS + LEAVES), bool)
             met[user, DEPARTMENTS + leaf] = met[user, leaf // 5] = True
             happened[k] += met
+            silent += (~met.any(1)) if name == "VIEWED" else 0
+        money = column(made["PURCHASED"], "price") * column(made["PURCHASED"], "quantity")
+        spent += np.bincount(user, money, 300)
+    people_claims = (
+        (np.exp(-visits), silent / 30, 0.05),
+        (expected_spend(people, everyone, catalogue, visits), spent / 30, 0.12),
+    )
+    for claim, mean, off in people_claims:
+        for part in np.array_split(np.argsort(claim), 5):
+            assert mean[part].mean() == pytest.approx(claim[part].mean(), rel=off, abs=0.02)
     for claim, often in zip(claims, happened / 30, strict=True):
         for part in np.array_split(np.argsort(claim.ravel()), 5):
             said, found = claim.ravel()[part].mean(), often.ravel()[part].mean()
