@@ -71,11 +71,40 @@ def queries() -> str:
     )
 
 
+def settings() -> str:
+    from gnn.config import PRESETS, OneOf, TrainConfig
+
+    space = TrainConfig.space()
+
+    def tuned(name: str) -> str:
+        where = space.get(name)
+        if where is None:
+            return ""
+        if isinstance(where, OneOf):
+            return ", ".join(map(str, where.values))
+        return f"{where.low}–{where.high}"
+
+    presets = {name: TrainConfig.preset(name) for name in PRESETS}
+    return markdown(
+        ("setting", "is", *presets, "tuned over"),
+        (
+            (
+                f"`{name}`",
+                " ".join((field.description or "").split()),
+                *(str(getattr(preset, name)) for preset in presets.values()),
+                tuned(name),
+            )
+            for name, field in TrainConfig.model_fields.items()
+        ),
+    )
+
+
 SECTIONS: dict[str, Callable[[], str]] = {
     "nodes": nodes,
     "edges": edges,
     "profile": profile,
     "queries": queries,
+    "settings": settings,
 }
 
 

@@ -86,6 +86,14 @@ def test_a_load_of_each_kind(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "removed 1 users" in out
 
 
+def test_training(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Tracked, resumed where nothing was killed, tuned, and trained with what was found."""
+    _only_amazon(here)
+    for line in commands("kg train --preset small"):
+        assert run(line) == 0, (line, capsys.readouterr().err)
+    assert list(here.glob(".kg/runs/*/epochs.csv"))
+
+
 def test_what_to_look_at_after_the_demo(here: Path) -> None:
     """The demo, smaller, and the queries the README goes on with."""
     assert run("kg demo --users 150") == 0
