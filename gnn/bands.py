@@ -61,8 +61,8 @@ def by_band(found: Outcomes, model: str) -> list[dict[str, Any]]:
 
 
 def within_categories(found: Outcomes) -> list[dict[str, Any]]:
-    """A row for each model: how well it orders the users of one category, with popularity out of
-    the figure. Over the categories that came true for FEWEST_CAME users, and did not for as many:
+    """A row for each model: how well it orders the users of one category, whatever its popularity.
+    Over the categories that came true for FEWEST_CAME users, and did not for as many:
     the mean of their AUC, its standard deviation and its ends, and the share in which the model is
     not beaten by another."""
     order = np.argsort(found.category, kind="stable")

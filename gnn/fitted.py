@@ -28,7 +28,7 @@ from gnn.segment_choice import fit_number
 from gnn.sentiment import SentimentModel
 from gnn.split import Split
 from gnn.tables import GraphTables, TextVectors
-from gnn.tone import fit_tone
+from gnn.tone import fit_tone, judge_tone
 from gnn.value import ValueModel
 from gnn.variety import shares_of
 from gnn.windows import HORIZON_DAYS, Window, Windows, windows_of
@@ -77,8 +77,8 @@ class Fitted:
     """Stand in for categories; None where the source has some, or too few items."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """JSON-able: "interests", "interests_within", "item_interests", "churn", "value", "next_time",
-    "next_category", "segments_tried", "segment_quality" (rows), "tone", "derived", "unavailable"
-    (reasons by property)."""
+    "next_category", "segments_tried", "segment_quality", "sentiment" (rows), "tone", "derived",
+    "unavailable" (reasons by property)."""
     waiting: BgNbd | None = None
     value: ValueModel | None = None
     segments: int = 1
@@ -135,6 +135,8 @@ def fit_profiles(
     tone, metrics["tone"] = fit_tone(graph, text, split, seed)
     if tone is None:
         metrics["unavailable"]["sentiment"] = metrics.pop("tone")
+    elif text is not None:
+        metrics["sentiment"] = judge_tone(tone, graph, text, split, seed)
     tell("calibration", 4, 4)
     if clusters:
         metrics["derived"] = {"categories": len(clusters), "by": clusters.by}

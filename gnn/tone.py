@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from gnn.features import Lookup
 from gnn.goods import leading
 from gnn.graph import Events
+from gnn.lexicon import in_english, vader
 from gnn.orders import ratio
 from gnn.sentiment import FAVOURABLE, UNFAVOURABLE, SentimentModel, fit_sentiment
 from gnn.split import Part, Split
@@ -28,6 +30,7 @@ SUPPORT = 2
 """Reviews of a category below which it is neither liked nor disliked."""
 NAMED = 3
 NEITHER = 0.5
+MOST_JUDGED = 5_000
 
 
 def fit_tone(
@@ -48,6 +51,33 @@ def fit_tone(
         "held_out": model.held_out,
         "trained_on": model.trained_on,
     }
+
+
+def judge_tone(
+    model: SentimentModel, graph: GraphTables, text: TextVectors, split: Split, seed: int
+) -> list[dict[str, Any]]:
+    """A row for VADER and one for the probe: AUC on the same reviews in English outside the
+    training part, MOST_JUDGED at most; none where these are of one tone."""
+    assert text.reviews is not None
+    reviewed = graph.behaviour["REVIEWED"]
+    if "text" not in reviewed.column_names:
+        return []
+    weight = reviewed["weight"].to_numpy()
+    later = has_review_text(graph, text) & (split.part["REVIEWED"] != Part.TRAIN)
+    rows = np.flatnonzero(later & ((weight >= FAVOURABLE) | (weight <= UNFAVOURABLE)))
+    rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_JUDGED])
+    texts = reviewed["text"].take(pa.array(rows))
+    english = in_english(texts)
+    rows, texts = rows[english], texts.filter(pa.array(english))
+    good = weight[rows] >= FAVOURABLE
+    if not len(rows) or good.all() or not good.any():
+        return []
+    said = {"VADER": vader(texts), "profile": model.predict(text.reviews[rows])}
+    return [
+        {"model": name, "reviews": len(rows), "unfavourable": int((~good).sum()),
+         "auc": float(roc_auc_score(good, tone))}
+        for name, tone in said.items()
+    ]  # fmt: skip
 
 
 def has_review_text(graph: GraphTables, text: TextVectors | None) -> Bools:

@@ -52,6 +52,8 @@ JUDGEMENTS = (
                "of the last quarter of the data", measure="restricted_mae"),
     _Judgement("value", "Value", "money of the last quarter of the data, by what was known before "
                "it", measure="mae"),
+    _Judgement("sentiment", "Sentiment", "tone of later reviews in English beside the stars given "
+               "with them", measure="auc", higher=True),
     _Judgement("segment_quality", "Segments", "bits an event by which a user's group foretells the "
                "categories of the next choices better than everyone's mix", by="grouping",
                measure="bits", higher=True),

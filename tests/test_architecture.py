@@ -21,6 +21,7 @@ HOMES = {
     "typer": "kg.cli",
     "rich": "kg.cli",
     "opendp": "kg.privacy.noise",
+    "vaderSentiment": "gnn.lexicon",
 }
 """The one home of each third-party package that has one: a module, a package, or modules whose name
 starts so (gnn.text, gnn.text_cache)."""

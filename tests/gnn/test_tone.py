@@ -9,7 +9,15 @@ from gnn.config import TrainConfig
 from gnn.graph import Seen, events
 from gnn.split import split
 from gnn.tables import TextVectors
-from gnn.tone import Tones, fit_tone, likes_and_dislikes, tone_trend, tones_of, user_tone
+from gnn.tone import (
+    Tones,
+    fit_tone,
+    judge_tone,
+    likes_and_dislikes,
+    tone_trend,
+    tones_of,
+    user_tone,
+)
 from tests.gnn.planted import DAY, acts, tables
 
 RNG = np.random.default_rng(0)
@@ -100,3 +108,30 @@ def test_without_text_there_are_no_tones():
     none = tones_of(MODEL, GRAPH, None, events(GRAPH))
     assert np.isnan(user_tone(none)).all()
     assert np.isnan(tone_trend(none)).all()
+
+
+def judged(words):
+    """With these texts for good and bad reviews."""
+    texts = pa.array(np.where(GOOD, *words))
+    told = GRAPH.behaviour["REVIEWED"].append_column("text", texts)
+    graph = type(GRAPH)(**{**vars(GRAPH), "behaviour": {"REVIEWED": told}})
+    return {row["model"]: row for row in judge_tone(MODEL, graph, TEXT, SPLIT, seed=0)}
+
+
+def test_vader_is_judged_beside_the_probe():
+    """On the same later reviews: where the words say it all it is always right, where they lie it
+    never is, and the probe, which sees vectors, is what it was."""
+    praise, blame = "It is a great and lovely thing.", "It is a terrible thing that I hate."
+    later = (SPLIT.part["REVIEWED"] != 0) & VECTORS.any(axis=1)
+    honest, lying = judged((praise, blame)), judged((blame, praise))
+    assert (honest["VADER"]["auc"], lying["VADER"]["auc"]) == (1, 0)
+    for rows in (honest, lying):
+        assert rows["profile"]["auc"] == pytest.approx(FIGURES["auc"])
+        assert {r["reviews"] for r in rows.values()} == {later.sum()}
+        assert rows["VADER"]["unfavourable"] == (later & ~GOOD).sum()
+
+
+def test_vader_is_not_asked_about_other_languages():
+    """Nor is anything judged where there are no words."""
+    assert judged(("Die Saite ist gut und hält.", "Die Saite riss nach einer Woche.")) == {}
+    assert judge_tone(MODEL, GRAPH, TEXT, SPLIT, seed=0) == []
