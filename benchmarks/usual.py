@@ -78,7 +78,7 @@ class OnNeo4j:
         )
         with self.driver.session(database=self.database) as session:
             for at in range(0, rows.num_rows, size):
-                columns = {n: _Quiet(c.to_pylist()) for n, c in _columns(rows.slice(at, size))}
+                columns = {n: Quiet(c.to_pylist()) for n, c in _columns(rows.slice(at, size))}
                 session.execute_write(lambda tx, c: tx.run(text, c).consume(), columns)
 
     def records(self, limit: int) -> int:
@@ -172,7 +172,7 @@ class OnLadybug:
         return n
 
 
-class _Quiet(list[Any]):
+class Quiet(list[Any]):
     """The driver formats every parameter for a debug line."""
 
     def __repr__(self) -> str:

@@ -1,7 +1,9 @@
-"""How profiles are usually written back: maps through UNWIND, edges deleted and created."""
+"""How profiles are usually written back: maps through UNWIND, edges deleted and created; and the
+least a statement can do for the same."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -9,11 +11,18 @@ import ladybug
 import neo4j
 import pyarrow as pa
 
+from benchmarks.usual import Quiet
 from kg.config import Neo4jSettings
 
 NAMES = ("score", "rank", "basis", "evidenceCount", "topEvidence", "evidenceShare", "asOf",
          "horizonDays", "modelVersion")  # fmt: skip
 BATCH = 1_000
+EDGES = 2_500
+"""Of a bare statement: whole users' edges."""
+
+
+Floor = tuple[str, Callable[[], None]]
+"""How the least of a step is done, and that."""
 
 
 class Usual(Protocol):
@@ -26,6 +35,10 @@ class Usual(Protocol):
     def profiles(self, users: pa.Table) -> None: ...
 
     def edges(self, rows: pa.Table) -> None: ...
+
+    def floors(self, users: pa.Table, edges: pa.Table) -> dict[str, Floor]: ...
+
+    def without_index(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -75,6 +88,56 @@ class OnNeo4j:
                     tx.run(create, rows=batch).consume()
 
                 session.execute_write(replace, ids, batch)
+
+    def floors(self, users: pa.Table, edges: pa.Table) -> dict[str, Floor]:
+        """Columns in key order, look-ups by key, nothing checked or compared."""
+        edges = edges.sort_by([("src", "ascending"), ("dst", "ascending")])
+        return {
+            "embeddings": ("SET of a column, nothing else", lambda: self._bare_vectors(users)),
+            "replaced edges": (
+                f"DELETE and CREATE of columns, {len(NAMES)} properties",
+                lambda: self._bare_edges(edges),
+            ),
+        }
+
+    def _bare_vectors(self, users: pa.Table) -> None:
+        text = (
+            "UNWIND range(0, size($ids) - 1) AS k MATCH (u:User {userId: $ids[k]}) "
+            "SET u.embedding = $vectors[k]"
+        )
+        width = users["embedding"].type.list_size
+        with self.driver.session(database=self.database) as session:
+            for at in range(0, users.num_rows, BATCH):
+                part = users.slice(at, BATCH).combine_chunks()
+                flat = part["embedding"].chunk(0).flatten().to_numpy().reshape(-1, width)
+                given = {"ids": Quiet(part["userId"].to_pylist()), "vectors": Quiet(flat.tolist())}
+                session.execute_write(lambda tx, g: tx.run(text, g).consume(), given)
+
+    def _bare_edges(self, rows: pa.Table) -> None:
+        delete = (
+            "UNWIND $ids AS id MATCH (u:User {userId: id}) "
+            "MATCH (u)-[e:INTERESTED_IN]->(:Item) DELETE e"
+        )
+        create = (
+            "UNWIND range(0, size($src) - 1) AS k "
+            "MATCH (u:User {userId: $src[k]}) MATCH (i:Item {itemId: $dst[k]}) "
+            f"CREATE (u)-[:INTERESTED_IN {{{', '.join(f'{n}: ${n}[k]' for n in NAMES)}}}]->(i)"
+        )
+
+        def replace(tx: neo4j.ManagedTransaction, ids: Quiet, columns: dict[str, Quiet]) -> None:
+            tx.run(delete, ids=ids).consume()
+            tx.run(create, columns).consume()
+
+        names = ["src", "dst", *NAMES]
+        with self.driver.session(database=self.database) as session:
+            for at in range(0, rows.num_rows, EDGES):
+                part = rows.slice(at, EDGES)
+                ids = Quiet(part["src"].unique().to_pylist())
+                columns = {n: Quiet(part[n].to_pylist()) for n in names}
+                session.execute_write(replace, ids, columns)
+
+    def without_index(self) -> None:
+        self.driver.execute_query("DROP INDEX kg_User_embedding IF EXISTS", database_=self.database)
 
     def _each(self, text: str, rows: pa.Table) -> None:
         with self.driver.session(database=self.database) as session:
@@ -131,6 +194,13 @@ class OnLadybug:
             batch = rows.slice(at, BATCH)
             self._each(delete, pa.table({"src": batch["src"].unique()}))
             self._each(create, batch)
+
+    def floors(self, users: pa.Table, edges: pa.Table) -> dict[str, Floor]:
+        """None for so few rows; `benchmarks.bare_profiles` for all of them."""
+        return {}
+
+    def without_index(self) -> None:
+        """There is none."""
 
     def _there(self, users: pa.Table) -> None:
         if self.columns:
