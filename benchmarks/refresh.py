@@ -1,11 +1,12 @@
 """What it costs until changed users have new profiles: 1, 100 and 10,000 of them, on graphs of
 several sizes, beside profiling everyone.
 
-    python benchmarks/refresh.py [--store URL] [--users 200000 20000]
+    python -m benchmarks.refresh [--store URL] [--users 20000 200000]
 
-A synthetic power-law graph (10 events a user) is loaded, a small model trained and published. Then
-events of some users arrive; measured is load → readable profile in a running process, without the
-time to open the release, which is a row of its own. A store given by URL must be empty.
+A synthetic power-law graph (10 events a user) is loaded, a small model trained and published, and
+the same release published on the server at URL, which must be empty. Then events of some users
+arrive; measured is load → readable profile in a running process, without the time to open the
+release, which is a row of its own. Of several users' refreshes the median counts.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from __future__ import annotations
 import argparse
 import resource
 import tempfile
-import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.meter import Cost, Meter
 from benchmarks.power_law import END, power_law
 from kg.publish import publish
 from kg.reference import markdown
@@ -28,31 +30,36 @@ from kg.stale import mark
 from kg.store import GraphStore, open_store
 from kg.training import Training, train_config, train_release
 
-CHANGED = (1, 1, 100, 10_000)
-"""The first warms up."""
+CHANGED = {1: 21, 100: 3, 10_000: 1}
+"""Users, and how often; the first time warms up where there are more."""
 SETTINGS = {"dim": "64", "epochs": "1", "rank": "0", "validation_users": "500"}
+HEAD = ("users", "store", "step", "changed", "wall ms", "client CPU ms", "server CPU ms",
+        "a user, ms")  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--store", help="URL; default: embedded ones, thrown away")
+    parser.add_argument("--store", help="URL of a server, beside the embedded store")
     parser.add_argument("--users", type=int, nargs="+", default=[20_000, 200_000])
     given = parser.parse_args()
+    if given.store and len(given.users) > 1:
+        parser.error("a server is measured with one graph at a time")
     rows = []
     for users in given.users:
         with tempfile.TemporaryDirectory(prefix="refresh-") as folder:
-            url = given.store or f"ladybug://{folder}/kg.lbug"
-            with open_store(url) as store:
-                rows += measured(store, Path(folder), users)
-    print(f"## refresh on {(given.store or 'ladybug').split(':')[0]}\n")
-    print(markdown(("users", "step", "changed", "wall ms", "client CPU ms", "a user, ms"), rows))
+            for url in filter(None, (f"ladybug://{folder}/kg.lbug", given.store)):
+                with open_store(url) as store:
+                    rows += measured(store, Path(folder) / "releases", users)
+    print(f"## refresh\n\n{markdown(HEAD, rows)}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"\npeak memory {peak:.1f} GiB")
 
 
-def measured(store: GraphStore, folder: Path, users: int) -> list[list[str]]:
+def measured(store: GraphStore, releases: Path, users: int) -> list[list[str]]:
+    on_server = store.dialect == "neo4j"
+    meter = Meter(urlsplit(store.url).port or 7687 if on_server else None)
     graph = power_law(users=users, items=users // 2, events=10 * users, ties=5 * users)
     store.ensure_schema()
     for name in load_order(tuple(graph)):
@@ -60,40 +67,42 @@ def measured(store: GraphStore, folder: Path, users: int) -> list[list[str]]:
     training = Training(config=train_config("default", SETTINGS), encoder="none")
     rows = []
 
-    def row(step: str, changed: int, start: Moment, end: Moment | None = None) -> None:
-        wall, cpu = (1000 * (b - a) for a, b in zip(start, end or now(), strict=True))
+    def row(step: str, changed: int, costs: list[Cost]) -> None:
+        parts = zip(*((c.wall, c.client, c.server or 0.0) for c in costs), strict=True)
+        wall, client, server = (1000 * float(np.median(part)) for part in parts)
         each = f"{wall / changed:.1f}" if changed else ""
-        rows.append([f"{users:,}", step, f"{changed:,}", f"{wall:,.0f}", f"{cpu:,.0f}", each])
+        rows.append([
+            f"{users:,}", store.dialect, step, f"{changed:,}", f"{wall:,.0f}", f"{client:,.0f}",
+            f"{server:,.0f}" if on_server else "", each,
+        ])  # fmt: skip
 
-    start = now()
-    train_release(store, folder / "releases", training, now=END)
-    row("train one epoch, profile everyone", users, start)
-    start = now()
-    publish(store, folder / "releases", now=END, force="benchmark")
-    row("publish everyone", users, start)
-    start = now()
-    ready = Refresher.open(store, folder / "releases", training)
-    row("open the release", 0, start)
+    if not releases.exists():
+        with meter() as cost:
+            train_release(store, releases, training, now=END)
+        row("train one epoch, profile everyone", users, [cost])
+    with meter() as cost:
+        publish(store, releases, now=END, force="benchmark")
+    row("publish everyone", users, [cost])
+    with meter() as cost:
+        ready = Refresher.open(store, releases, training)
+    row("open the release", 0, [cost])
     rng = np.random.default_rng(1)
-    for k, changed in enumerate(CHANGED):
-        who = rng.choice(users, min(changed, users), replace=False)
-        start = now()
-        store.upsert("VIEWED", views(who, users // 2, END + k, rng))
-        mark(store, [f"u{n}" for n in who], at=END)
-        loaded = now()
-        ready.refresh([f"u{n}" for n in who], now=END + 10)
-        if k:
-            row("refresh", len(who), loaded)
-            row("events in", len(who), start, loaded)
+    at = END
+    for changed, times in CHANGED.items():
+        came, renewed = [], []
+        for _ in range(times):
+            at += 1
+            who = rng.choice(users, min(changed, users // 2), replace=False)
+            with meter() as cost:
+                store.upsert("VIEWED", views(who, users // 2, at, rng))
+                mark(store, [f"u{n}" for n in who], at=END)
+            came.append(cost)
+            with meter() as cost:
+                ready.refresh([f"u{n}" for n in who], now=END + 100)
+            renewed.append(cost)
+        row("events in", len(who), came[1:] or came)
+        row("refresh", len(who), renewed[1:] or renewed)
     return rows
-
-
-Moment = tuple[float, float]
-"""Wall and CPU seconds"""
-
-
-def now() -> Moment:
-    return time.monotonic(), time.process_time()
 
 
 def views(users: np.ndarray, items: int, at: int, rng: np.random.Generator) -> pa.Table:
