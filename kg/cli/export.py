@@ -17,18 +17,28 @@ class Format(StrEnum):
     parquet = "parquet"
     csv = "csv"
     graphml = "graphml"
+    vectors = "vectors"
+    projector = "projector"
 
 
 def export(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A new folder; graphml: a file.")],
     format_: Annotated[
         Format,
-        typer.Option("--format", help="graphml is for networkx, Gephi, yEd; it has no vectors."),
+        typer.Option(
+            "--format",
+            help="graphml is for networkx, Gephi, yEd, and has no vectors; vectors are Parquet and "
+            "NumPy arrays of users' and items' embeddings; projector is for TensorBoard's.",
+        ),
     ] = Format.parquet,
+    with_ids: Annotated[
+        bool,
+        typer.Option("--with-ids", help="Projector: users' pseudonyms, too, where there are any."),
+    ] = False,
     store: Store = None,
     json_: Json = False,
 ) -> None:
-    """Write the graph as Parquet, CSV or GraphML.
+    """Write the graph as Parquet, CSV or GraphML; or the vectors alone.
 
     Parquet and CSV are a folder with a file a table; GraphML is one file.
 
@@ -36,12 +46,22 @@ def export(
     kg export shop/                                  Parquet, with vectors
     kg export --format csv shop-csv/
     kg export --format graphml shop.graphml
+    kg export --format vectors vectors/
+    kg export --format projector projector/          then: tensorboard --logdir projector/
     """
     from kg.export import export as export_graph
+    from kg.vectors import export_vectors
 
     url = store_url(store)
     with audited("export", url) as act, open_chosen(url) as graph, progress() as move:
-        act.rows = rows = export_graph(graph, path, format_.value, progress=move)
+        match format_.value:
+            case "vectors":
+                rows = export_vectors(graph, path, "vectors")
+            case "projector":
+                rows = export_vectors(graph, path, "projector", with_ids=with_ids)
+            case "parquet" | "csv" | "graphml" as chosen:
+                rows = export_graph(graph, path, chosen, progress=move)
+        act.rows = rows
         act.files.append(path)
     if json_:
         print_json({"path": str(path), "format": format_.value, "rows": rows})

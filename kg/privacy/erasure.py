@@ -116,7 +116,7 @@ def forget(
     removed = remove_vectors(places.cache, [text for _, text in texts])
     stale = _mark_listeners(store, ids, now)
     rows = in_releases(releases, ids, remove=True)
-    written = in_files(places, everywhere, remove=True)
+    written = in_files(places, _with_marks(everywhere, chosen), remove=True)
     deleted = store.delete_users(ids).deleted
     _sweep_all(releases)
     return Forgotten(
@@ -145,6 +145,14 @@ def _names(store: GraphStore, given: Sequence[str], stored: Sequence[str]) -> li
     distinct = list(dict.fromkeys(given))
     steps = [name for own in _steps(store, distinct, stored) for name in own.values()]
     return list(dict.fromkeys([*stored, *given, *steps]))
+
+
+def _with_marks(names: list[str], chosen: Settings) -> list[str]:
+    """With what marks their rows where a file has no ids (`kg.vectors`)."""
+    if not tombstones.key_file(chosen).exists():
+        return names
+    key = erasure_key(chosen)
+    return [*names, *(key.tombstone(name) for name in names)]
 
 
 def _write_tombstones(
@@ -206,7 +214,9 @@ def search(
         store=in_store(store, ids),
         cited=citing(store, ids),
         releases=in_releases(releases, ids, remove=False),
-        files=in_files(Places.of(store, releases, chosen), everywhere, remove=False),
+        files=in_files(
+            Places.of(store, releases, chosen), _with_marks(everywhere, chosen), remove=False
+        ),
         vectors=vectors_marked(chosen.home / "text", known.key, known.texts) if known else 0,
         tombstones=sum(map(known.knows, theirs)) if known else 0,
     )

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kg.files import write_whole
@@ -68,10 +70,48 @@ def without(table: pa.Table, ids: Sequence[str]) -> tuple[pa.Table, int]:
 
 
 def _parquet(path: Path, ids: list[str], remove: bool) -> int:
-    kept, count = without(pq.read_table(path), ids)
+    table = pq.read_table(path)
+    kept, count = without(table, ids)
     if count and remove:
+        _thin_array(path.with_suffix(".npy"), table, ids)
         write_whole(path, lambda beside: pq.write_table(kept, beside))
     return count
+
+
+def _thin_array(path: Path, table: pa.Table, ids: list[str]) -> None:
+    """The array beside a table of vectors, a row a row; shorter where a run that was killed did it
+    already."""
+    if not path.exists() or "userId" not in table.column_names:
+        return
+    rows = np.load(path, allow_pickle=False)
+    if len(rows) == table.num_rows:
+        stay = pc.invert(pc.is_in(table["userId"], pa.array(ids, pa.string()))).to_numpy()
+        write_whole(path, lambda beside: _save_array(beside, rows[stay]))
+
+
+def _save_array(path: Path, rows: np.ndarray) -> None:
+    with path.open("wb") as file:  # numpy would add a suffix to a name
+        np.save(file, rows, allow_pickle=False)
+
+
+def _marks(path: Path, ids: list[str], remove: bool) -> int:
+    """A projector's users: a keyed hash a row, the row's vector and what is said of it beside."""
+    marks = path.read_text(encoding="ascii").splitlines()
+    gone = frozenset(ids)
+    stay = [mark not in gone for mark in marks]
+    count = stay.count(False)
+    if count and remove:
+        name = path.name.removesuffix(path.suffix)
+        for other, head in ((f"{name}.tsv", 0), (f"{name}_metadata.tsv", 1), (path.name, 0)):
+            _thin_lines(path.with_name(other), stay, head)
+    return count
+
+
+def _thin_lines(path: Path, stay: list[bool], head: int) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    if len(lines) == head + len(stay):  # else a run that was killed did it already
+        kept = lines[:head] + [line for line, s in zip(lines[head:], stay, strict=True) if s]
+        write_whole(path, lambda beside: _write_lines(beside, kept))
 
 
 def _csv(path: Path, ids: list[str], remove: bool) -> int:
@@ -173,4 +213,5 @@ _BY_SUFFIX: dict[str, Callable[[Path, list[str], bool], int]] = {
     ".json": _json,
     ".graphml": _graphml,
     ".jsonl": _rejects,
+    ".marks": _marks,
 }
