@@ -47,7 +47,7 @@ def save_fitted(fitted: Fitted, folder: Path, items: pa.ChunkedArray) -> None:
         state["clusters"] = {"names": fitted.clusters.names, "by": fitted.clusters.by}
     if fitted.tone is not None:
         np.save(folder / TONE, fitted.tone.coefficient, allow_pickle=False)
-        named = ("intercept", "auc", "held_out", "trained_on")
+        named = ("intercept", "auc", "held_out", "trained_on", "lexicon")
         state["tone"] = {name: getattr(fitted.tone, name) for name in named}
     (folder / FILE).write_text(json.dumps(state, allow_nan=False), encoding="utf-8")
 

@@ -1,4 +1,5 @@
-"""Review texts in English → VADER's tone of them, the plain method beside the learned one.
+"""Review texts in English → VADER's tone of them: a feature of the learned tone, and the plain
+method beside it.
 
 VADER (Hutto and Gilbert 2014) adds up words of a list that people rated, with rules for negation,
 stress and punctuation. Its words are English, and so are the texts it is asked about.
@@ -29,13 +30,24 @@ _STOP = r"(?i)\b(?:" + "|".join(sorted(ENGLISH_STOP_WORDS, key=len, reverse=True
 def in_english(texts: pa.ChunkedArray | pa.Array) -> Bools:
     """[N] by scikit-learn's English stop words: nobody where the source is not in English, else all
     but texts in other languages. No text is not."""
+    if not is_english_source(texts):
+        return np.zeros(len(texts), np.bool_)
+    return _not_in_others(texts)
+
+
+def is_english_source(texts: pa.ChunkedArray | pa.Array) -> bool:
+    known = pc.fill_null(texts, "")
+    words = int(_count(known, _WORD).sum())
+    return words > 0 and int(_count(known, _STOP).sum()) >= ENGLISH_SOURCE * words
+
+
+def _not_in_others(texts: pa.ChunkedArray | pa.Array) -> Bools:
     known = pc.fill_null(texts, "")
     words = _count(known, _WORD)
-    stop = _count(known, _STOP)
-    if stop.sum() < ENGLISH_SOURCE * words.sum():
-        return np.zeros(len(texts), np.bool_)
     latin = (words > 0) & (_count(known, _LATIN) >= words)
-    return np.asarray(latin & ((words <= SHORT) | (stop >= OTHER * words)), np.bool_)
+    return np.asarray(
+        latin & ((words <= SHORT) | (_count(known, _STOP) >= OTHER * words)), np.bool_
+    )
 
 
 def _count(texts: pa.ChunkedArray | pa.Array, pattern: str) -> NDArray[np.int64]:
@@ -49,3 +61,12 @@ def vader(texts: pa.ChunkedArray | pa.Array) -> Doubles:
 
     score = SentimentIntensityAnalyzer().polarity_scores
     return np.array([score(text)["compound"] for text in texts.to_pylist()], np.float64)
+
+
+def vader_of_english(texts: pa.ChunkedArray | pa.Array) -> Doubles:
+    """[N] the same of an English source, by each text alone: 0, as of a neutral one, for texts in
+    other languages."""
+    out = np.zeros(len(texts))
+    english = _not_in_others(texts)
+    out[english] = vader(texts.filter(pa.array(english)))
+    return out

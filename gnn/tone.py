@@ -4,6 +4,7 @@ category."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from gnn.features import Lookup
 from gnn.goods import leading
 from gnn.graph import Events
-from gnn.lexicon import in_english, vader
+from gnn.lexicon import in_english, is_english_source, vader, vader_of_english
 from gnn.orders import ratio
 from gnn.sentiment import FAVOURABLE, UNFAVOURABLE, SentimentModel, fit_sentiment
 from gnn.split import Part, Split
@@ -43,14 +44,31 @@ def fit_tone(
         return None, "the source has no review text"
     weight = graph.behaviour["REVIEWED"]["weight"].to_numpy()
     in_training = has_text & (split.part["REVIEWED"] == Part.TRAIN) & np.isfinite(weight)
-    model = fit_sentiment(text.reviews, weight, in_training, seed)
+    score_of = None
+    if _is_in_english(graph, np.flatnonzero(in_training), seed):
+        score_of = partial(lexicon_scores, graph)
+    model = fit_sentiment(text.reviews, weight, in_training, seed, score_of)
     if model is None:
         return None, "too few good or too few bad reviews to learn the tone from"
     return model, {
         "auc": model.auc,
         "held_out": model.held_out,
         "trained_on": model.trained_on,
+        "lexicon": model.lexicon,
     }
+
+
+def lexicon_scores(graph: GraphTables, rows: Ints) -> Doubles:
+    """[n] VADER's of reviews (rows of REVIEWED)."""
+    return vader_of_english(graph.behaviour["REVIEWED"]["text"].take(pa.array(rows)))
+
+
+def _is_in_english(graph: GraphTables, rows: Ints, seed: int) -> bool:
+    reviewed = graph.behaviour["REVIEWED"]
+    if "text" not in reviewed.column_names:
+        return False
+    some = np.random.default_rng(seed).permutation(rows)[:MOST_JUDGED]
+    return is_english_source(reviewed["text"].take(pa.array(some)))
 
 
 def judge_tone(
@@ -72,7 +90,8 @@ def judge_tone(
     good = weight[rows] >= FAVOURABLE
     if not len(rows) or good.all() or not good.any():
         return []
-    said = {"VADER": vader(texts), "profile": model.predict(text.reviews[rows])}
+    plain = vader(texts)
+    said = {"VADER": plain, "profile": model.predict(text.reviews[rows], plain)}
     return [
         {"model": name, "reviews": len(rows), "unfavourable": int((~good).sum()),
          "auc": float(roc_auc_score(good, tone))}
@@ -120,7 +139,8 @@ def tones_of(
     kinds = [r for r, (kind, _) in enumerate(seen.relations) if kind == "REVIEWED"]
     reviews = seen.where(np.isin(seen.relation, kinds))
     reviews = reviews.where(has_review_text(graph, text)[reviews.edge])
-    tone = np.asarray(model.predict(text.reviews[reviews.edge]), np.float64)
+    score = lexicon_scores(graph, reviews.edge) if model.lexicon else None
+    tone = np.asarray(model.predict(text.reviews[reviews.edge], score), np.float64)
     return Tones(reviews.user, reviews.item, reviews.dated, tone, seen.n_users)
 
 

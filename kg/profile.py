@@ -87,7 +87,8 @@ USER_PROFILE: tuple[ProfileProperty, ...] = (
     _p("brandAffinity", S, "up to three brands chosen more often than by others", "",
        "n log(own share / everyone's), from 2 events", "brands", "taste"),
     _p("sentiment", D, "mean tone of the user's reviews, 0 bad to 1 good", "",
-       "logistic probe on review vectors, trained on the data's own stars", "review text", "mood"),
+       "logistic probe on review vectors and, in English, VADER's score, trained on the data's own "
+       "stars", "review text", "mood"),
     _p("sentimentTrend", D, "tone of the newer half of the reviews less that of the older",
        "−1 to 1",
        "difference of means, from 4 dated reviews", "review text, times", "mood"),

@@ -50,6 +50,24 @@ def test_half_is_between_the_classes_whatever_their_shares() -> None:
     assert (said[weight < 0.4] < 0.5).mean() > 0.95
 
 
+def test_a_lexicon_counts_where_it_helps() -> None:
+    """Scores that follow the stars take weight and raise the held-out figure; scores that say
+    nothing have none."""
+    vectors, weight, train = planted(noise=2.0)
+    rng = np.random.default_rng(5)
+    good = np.where(weight > 0.5, 0.5, -0.5)
+    alone = fit((vectors, weight, train))
+    for scores, counts in ((good + rng.normal(0, 0.4, 600), True), (np.zeros(600), False)):
+        both = fit_sentiment(vectors, weight, train, 1, lambda rows, s=scores: s[rows])
+        assert both is not None
+        assert (both.lexicon > 0) is counts
+        assert both.auc is not None
+        assert alone.auc is not None
+        assert (both.auc > alone.auc + 0.03) is counts
+        said = both.predict(vectors[:2], np.array([1.0, -1.0]))
+        assert (said != both.predict(vectors[:2])).all() == counts
+
+
 def test_a_review_without_text_has_no_sentiment() -> None:
     """A vector of zeros is NaN, and the others are probabilities."""
     vectors, weight, train = planted()

@@ -110,20 +110,27 @@ def test_without_text_there_are_no_tones():
     assert np.isnan(tone_trend(none)).all()
 
 
-def judged(words):
-    """With these texts for good and bad reviews."""
+PRAISE, BLAME = "It is a great and lovely thing.", "It is a terrible thing that I hate."
+LOB, TADEL = "Die Saite ist gut und hält lange.", "Die Saite riss schon nach einer Woche."
+
+
+def worded(words):
+    """The graph with these texts of good and bad reviews."""
     texts = pa.array(np.where(GOOD, *words))
     told = GRAPH.behaviour["REVIEWED"].append_column("text", texts)
-    graph = type(GRAPH)(**{**vars(GRAPH), "behaviour": {"REVIEWED": told}})
+    return type(GRAPH)(**{**vars(GRAPH), "behaviour": {"REVIEWED": told}})
+
+
+def judged(words):
+    graph = worded(words)
     return {row["model"]: row for row in judge_tone(MODEL, graph, TEXT, SPLIT, seed=0)}
 
 
 def test_vader_is_judged_beside_the_probe():
     """On the same later reviews: where the words say it all it is always right, where they lie it
     never is, and the probe, which sees vectors, is what it was."""
-    praise, blame = "It is a great and lovely thing.", "It is a terrible thing that I hate."
     later = (SPLIT.part["REVIEWED"] != 0) & VECTORS.any(axis=1)
-    honest, lying = judged((praise, blame)), judged((blame, praise))
+    honest, lying = judged((PRAISE, BLAME)), judged((BLAME, PRAISE))
     assert (honest["VADER"]["auc"], lying["VADER"]["auc"]) == (1, 0)
     for rows in (honest, lying):
         assert rows["profile"]["auc"] == pytest.approx(FIGURES["auc"])
@@ -133,5 +140,17 @@ def test_vader_is_judged_beside_the_probe():
 
 def test_vader_is_not_asked_about_other_languages():
     """Nor is anything judged where there are no words."""
-    assert judged(("Die Saite ist gut und hält.", "Die Saite riss nach einer Woche.")) == {}
+    assert judged((LOB, TADEL)) == {}
     assert judge_tone(MODEL, GRAPH, TEXT, SPLIT, seed=0) == []
+
+
+@pytest.mark.parametrize(("words", "counts"), [((PRAISE, BLAME), True), ((LOB, TADEL), False)])
+def test_words_in_english_help_vectors_that_say_little(words, counts):
+    """They count in the model, its figure, and every review's tone; in German they do not."""
+    graph, noise = worded(words), TextVectors(reviews=RNG.normal(0, 1, (N, 8)).astype("f4"))
+    model, figures = fit_tone(graph, noise, SPLIT, seed=0)
+    assert (model.lexicon > 0) is counts
+    assert (figures["auc"] > 0.99) is counts
+    tone = tones_of(model, graph, noise, events(graph)).tone
+    good = GOOD[np.lexsort((np.arange(N), USER))]
+    assert (tone[good].min() > tone[~good].max()) == counts
