@@ -103,8 +103,9 @@ class Refresher:
         """These users, as of the last event around them (never after `now`, epoch s, nor before
         the release's own moment), without those who object to being profiled. Raises NotFound for
         users the store does not have."""
-        left_out = objectors(self.store)
-        objecting = set(left_out.to_pylist())
+        objecting = set(
+            objectors(self.store, pa.array(dict.fromkeys(users), pa.string())).to_pylist()
+        )
         # in one order, whatever the store's: sums of floats depend on it
         wanted = sorted(u for u in dict.fromkeys(users) if u not in objecting)
         blocks = [wanted[k : k + AT_ONCE] for k in range(0, len(wanted), AT_ONCE)]
@@ -114,7 +115,7 @@ class Refresher:
         for n, block in enumerate(blocks):
             if progress:
                 progress("refresh", n * AT_ONCE, len(wanted))
-            near = _around(self.store, block, left_out)
+            near = _around(self.store, block)
             moment = as_of or self._moment([near], now)
             renewed, came = self.renewed(near, len(block), moment)
             new_items += came
@@ -222,7 +223,7 @@ def _add(written: dict[str, WriteCount], more: Mapping[str, WriteCount]) -> None
         written[name] = written.get(name, WriteCount()) + count
 
 
-def _around(store: GraphStore, users: Sequence[str], objecting: pa.Array) -> Snapshot:
+def _around(store: GraphStore, users: Sequence[str]) -> Snapshot:
     near = store.around(users, {name: EDGE_COLUMNS[name] for name in EVENTS})
     there = near.nodes["User"]["userId"].slice(0, len(users))
     lost = [u for u, found in zip(users, there.to_pylist(), strict=False) if u != found]
@@ -230,6 +231,7 @@ def _around(store: GraphStore, users: Sequence[str], objecting: pa.Array) -> Sna
         who = lost[0] if lost else users[len(there)]
         raise NotFound(f"no user {who[:80]!r} in {store.url}")
     known = near.nodes["User"]
+    objecting = objectors(store, known["userId"].combine_chunks())
     willing = pc.invert(pc.is_in(known["userId"], objecting))
     return replace(near, nodes={**near.nodes, "User": known.append_column("profiling", willing)})
 

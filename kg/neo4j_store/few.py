@@ -8,9 +8,10 @@ from functools import partial
 import neo4j
 import pyarrow as pa
 
-from kg.errors import StoreError
+import kg.around
+from kg.errors import CountMismatch, StoreError
 from kg.neo4j_store import text
-from kg.neo4j_store.columns import Column, sent
+from kg.neo4j_store.columns import sent
 from kg.neo4j_store.connection import Server, run
 from kg.neo4j_store.kinds import edge_kind, node_kind
 from kg.neo4j_store.pages import table_of
@@ -20,24 +21,34 @@ from kg.neo4j_store.rows import pieces
 from kg.neo4j_store.write import check_ends, update
 from kg.profile import PROFILE_OF
 from kg.schema import DST, SRC, EdgeTable, Type
-from kg.store import WriteCount
+from kg.store import Snapshot, WriteCount
 
 USERS = 500
 """Whose edges make a page."""
 USER = node_kind("User", {})
 
 
-def there(server: Server, users: pa.Array) -> pa.Array:
+def around(
+    tx: neo4j.ManagedTransaction, users: Sequence[str], edges: Mapping[str, Sequence[str]]
+) -> Snapshot:
+    """In one transaction: for one user the way to the server and back is most of the time."""
+    return kg.around.around(users, edges, partial(_there, tx), partial(_edges_at, tx))
+
+
+def _there(tx: neo4j.ManagedTransaction, users: pa.Array) -> pa.Array:
     statement = text.found_keys(USER.name)
     found: list[str] = []
     for part in pieces(pa.table({"key": users})):
-        keys = sent(part["key"])
-        found += server.read(lambda tx: run(tx, statement, keys=keys).single(strict=True)["keys"])  # noqa: B023 - called at once
+        found += run(tx, statement, keys=sent(part["key"])).single(strict=True)["keys"]
     return pa.array(found, pa.string())
 
 
-def edges_at(
-    server: Server, edge: EdgeTable, names: Sequence[str], users: pa.Array, end: str
+def _edges_at(
+    tx: neo4j.ManagedTransaction,
+    edge: EdgeTable,
+    names: Sequence[str],
+    users: pa.Array,
+    end: str,
 ) -> pa.Table:
     kinds = edge_kind(edge.name, {}).columns
     for name in names:
@@ -46,16 +57,10 @@ def edges_at(
     types = {SRC: Type.STRING, DST: Type.STRING, **{n: kinds[n] for n in names}}
     statement = text.edges_at(edge, names, end)
     pages = [
-        server.read(partial(_page, statement=statement, keys=sent(part["key"]), types=types))
+        table_of(list(run(tx, statement, keys=sent(part["key"])).single(strict=True)), types)
         for part in pieces(pa.table({"key": users}), USERS)
     ]
     return pa.concat_tables([table_of([[] for _ in types], types), *pages])
-
-
-def _page(
-    tx: neo4j.ManagedTransaction, statement: str, keys: Column, types: Mapping[str, Type]
-) -> pa.Table:
-    return table_of(list(run(tx, statement, keys=keys).single(strict=True).values()), types)
 
 
 def renew_profiles(
@@ -71,12 +76,19 @@ def renew_profiles(
     if not rows.num_rows:
         return {}
     keys = rows[USER.type.key]
-    tables = [_checked(server, name, table, keys) for name, table in edges.items()]
+    tables = [_by_user(name, table, keys) for name, table in edges.items()]
+    if len(keys) > SOURCES:  # nothing may be written before the last end was seen to be there
+        _check_ends(server, tables)
     totals = {table.kind.name: WriteCount() for table in tables}
     for start in range(0, len(keys), SOURCES):
         last = min(start + SOURCES, len(keys)) - 1
         _say_who(server, keys[start].as_py(), keys[last].as_py())
-        block = server.write(partial(_renew, rows=rows, tables=tables, start=start))
+        try:
+            block = server.write(partial(_renew, rows=rows, tables=tables, start=start))
+        except CountMismatch:
+            _say_who(server, None, None)
+            _check_ends(server, tables)  # which says the end that is missing
+            raise
         totals = {name: total + block[name] for name, total in totals.items()}
     _say_who(server, None, None)
     return {USER.name: WriteCount(updated=rows.num_rows), **totals}
@@ -87,13 +99,16 @@ def _say_who(server: Server, first: str | None, last: str | None) -> None:
     server.write(lambda tx: run(tx, RENEWING, named).consume())
 
 
-def _checked(server: Server, name: str, rows: pa.Table, users: pa.ChunkedArray) -> BySource:
+def _by_user(name: str, rows: pa.Table, users: pa.ChunkedArray) -> BySource:
     kind = edge_kind(name, {})
     if not kind.table.type.written_by_us:
         raise StoreError(f"{name} holds a source's own edges: upsert them, never replace them")
-    table = distinct(kind, rows)
-    check_ends(server, kind, lambda: [table])
-    return by_source(kind, table, users)
+    return by_source(kind, distinct(kind, rows), users)
+
+
+def _check_ends(server: Server, tables: Sequence[BySource]) -> None:
+    for table in tables:
+        check_ends(server, table.kind, lambda: [table.rows])  # noqa: B023 - called at once
 
 
 def _renew(

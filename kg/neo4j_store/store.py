@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pyarrow as pa
 
-from kg.around import around
 from kg.errors import StoreUnavailable, WriteRefused
 from kg.neo4j_store import ddl, few, text
 from kg.neo4j_store.connection import Server, connect, run
@@ -91,8 +90,7 @@ class Neo4jStore:
         return write_release(self._writer(), tables)
 
     def around(self, users: Sequence[str], edges: Mapping[str, Sequence[str]]) -> Snapshot:
-        server = self._server()
-        return around(users, edges, partial(few.there, server), partial(few.edges_at, server))
+        return self._server().read(partial(few.around, users=users, edges=edges))
 
     def renew_profiles(
         self, users: pa.Table, edges: Mapping[str, pa.Table]

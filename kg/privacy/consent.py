@@ -22,16 +22,32 @@ from kg.store import GraphStore
 SAYS = "profiling"
 _ALL = 100_000_000
 _TIMEOUT_S = 600.0
+FEW = 1_000
+"""Users who are looked up by their keys rather than found among all."""
 OURS = tuple(name for name, table in EDGE_TABLES.items() if table.type.written_by_us)
 
 
-def objectors(store: GraphStore) -> pa.Array:
-    """Their ids, in order."""
+def objectors(store: GraphStore, among: pa.Array | None = None) -> pa.Array:
+    """Their ids, in order; at least those `among` these users."""
+    if among is not None and len(among) <= FEW:
+        return _objectors_of(store, among)
     if not store.counts().get("User"):
         return pa.array([], pa.string())
     rows = store.query(
         "MATCH (u:User) WHERE u.profiling = false RETURN u.userId AS id ORDER BY id",
         max_rows=_ALL, timeout_s=_TIMEOUT_S,
+    ).rows  # fmt: skip
+    return pa.array([row[0] for row in rows], pa.string())
+
+
+def _objectors_of(store: GraphStore, users: pa.Array) -> pa.Array:
+    """By their keys: a server reads all users to find the few."""
+    if not len(users):  # the embedded store takes no empty list
+        return pa.array([], pa.string())
+    rows = store.query(
+        "UNWIND $ids AS key MATCH (u:User {userId: key}) WHERE u.profiling = false "
+        "RETURN u.userId AS id ORDER BY id",
+        {"ids": users.to_pylist()}, max_rows=_ALL, timeout_s=_TIMEOUT_S,
     ).rows  # fmt: skip
     return pa.array([row[0] for row in rows], pa.string())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -237,6 +238,20 @@ def test_enforcing_twice_changes_nothing(shop: Shop) -> None:
         before = store.counts()
         enforce(store, now=NOW)
         assert store.counts() == before
+
+
+@pytest.mark.parametrize("few", [0, 1_000])
+def test_objectors_among_some_are_found_either_way(
+    shop: Shop, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their keys, or among all; of nobody there is none."""
+    objected(shop, "ada")
+    monkeypatch.setattr("kg.privacy.consent.FEW", few)
+    with shop.open() as store:
+        assert objectors(store, pa.array(["ben", "ada", "nobody"])).to_pylist() == ["ada"]
+        monkeypatch.setattr("kg.privacy.consent.FEW", 1_000)
+        assert objectors(store, pa.array(["ben"])).to_pylist() == []
+        assert objectors(store, pa.array([], pa.string())).to_pylist() == []
 
 
 def test_the_consent_commands(shop: Shop, capsys: Output) -> None:
