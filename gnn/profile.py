@@ -20,6 +20,7 @@ from gnn.faithful import judge_evidence
 from gnn.fitted import Fitted, Model, Progress, Scorer, final_window, fit_profiles, silent
 from gnn.goods import with_price_places
 from gnn.graph import Events, events
+from gnn.model import Encoder
 from gnn.portrait import Standing, category_interests, item_interests, look_at, stand
 from gnn.profile_tables import Claim, derived_tables, item_table, similar_table, user_table
 from gnn.resume import Saves
@@ -30,6 +31,7 @@ from gnn.tables import Candidate, GraphTables, TextVectors
 from gnn.track import Tracker
 from gnn.train import refit, train
 from gnn.variety import shares_of
+from gnn.warm import check_width
 from gnn.windows import last_moment
 
 
@@ -46,16 +48,20 @@ def make_candidate(
     progress: Progress | None = None,
     saves: Saves | None = None,
     tracker: Tracker | None = None,
+    warm: Encoder | None = None,
 ) -> Candidate:
     """Train, calibrate on the validation period, judge on the test period, train again on
     everything up to the last event (or `now`, epoch s), and profile every user as of then.
 
     `sensitive` categories, and all under them, are never scored or written. `previous` (userId and
     segment) is the last release, whose segments' names are kept where their users are. With
-    `saves`, a training that was killed goes on where it was. Raises GraphError where there is too
+    `saves`, a training that was killed goes on where it was; with `warm`, the training on
+    everything begins from an earlier model's weights. Raises GraphError where there is too
     little to learn from, or where events have no `eventId`, ResumeError where `saves` hold another
     training.
     """
+    if warm is not None:
+        check_width(warm, config.dim)
     trained = train(graph, text, config, seed=seed, progress=progress, saves=saves, tracker=tracker)
     split = trained.split
     assert split is not None
@@ -69,7 +75,8 @@ def make_candidate(
     if config.refit:
         until = as_of if split.kind == "temporal" else None
         served = refit(
-            trained, graph, text, until=until, progress=progress, saves=saves, tracker=tracker
+            trained, graph, text,
+            until=until, progress=progress, saves=saves, tracker=tracker, warm=warm,
         )  # fmt: skip
     profiles = profile_graph(
         served,

@@ -21,6 +21,7 @@ from gnn.model import Encoder
 from gnn.resume import Run, Saves
 from gnn.score import Scorer
 from gnn.track import Tracker, weights_by_name
+from gnn.warm import begin_from
 
 Progress = Callable[[str, int, int | None], None]
 """`progress(label, done, total)`; total is None where it is not known."""
@@ -44,6 +45,8 @@ class Search:
     progress: Progress = silent
     saves: Saves | None = None
     tracker: Tracker | None = None
+    warm: Encoder | None = None
+    """What the weights begin from"""
 
     def best(self, on: Task) -> tuple[Encoder, dict[str, Any]]:
         """The model of the best epoch by Recall@20 + NDCG@20 on validation."""
@@ -106,6 +109,8 @@ class Search:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             model = Encoder(self.known, self.config.dim, self.config.temperature)
+        if self.warm is not None:
+            begin_from(model, self.warm)
         return start(
             model.to(self.inputs.device), self.inputs, self.config,
             half_life=self.half_life, repeats=self.repeats, timed=self.timed,
@@ -115,7 +120,8 @@ class Search:
         """All that the weights hang on: a sum in another order is another sum."""
         device = self.inputs.device
         cpu = f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
-        chosen = (self.half_life, self.repeats, self.timed)
+        begun = () if self.warm is None else tuple(self.warm.state_dict().items())
+        chosen = (self.half_life, self.repeats, self.timed, begun)
         return {
             "settings": self.config.model_dump(mode="json"),
             "seed": self.seed,

@@ -218,14 +218,17 @@ def refit(
     progress: Progress | None = None,
     saves: Saves | None = None,
     tracker: Tracker | None = None,
+    warm: Encoder | None = None,
 ) -> Trained:
-    """The same settings, epochs and seed on all events before `until`, for serving."""
+    """The same settings, epochs and seed on all events before `until`, for serving; from the
+    weights of `warm` on, which must not have learned from anything that the result is judged by.
+    Raises ModelError where its vectors are of another width."""
     assert trained.split is not None
     known = Vocabulary.of(graph, text)
     seen = inputs(graph, text, Seen(until), known, device_of_choice())
     search = Search(
         seen, known, trained.config, trained.half_life, trained.repeats,
-        trained.split.kind == "temporal", trained.seed, progress or silent, saves, tracker,
+        trained.split.kind == "temporal", trained.seed, progress or silent, saves, tracker, warm,
     )  # fmt: skip
     model = search.repeated(trained.epochs)
     model.set_length_alone(float(trained.model.length_alone.detach()))

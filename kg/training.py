@@ -26,6 +26,7 @@ from kg.schema import SOCIAL
 from kg.stale import has_profiles
 from kg.store import GraphStore
 from kg.tracking import tracked, tracker_of
+from kg.warm import last_release, likeness, model_of
 
 if TYPE_CHECKING:
     from gnn.config import TrainConfig
@@ -55,6 +56,8 @@ class Training:
     sample: int | None = None
     """Users to learn from and to profile, drawn at random; the others get their profile from
     `kg refresh --all`. None is everyone."""
+    warm: bool = False
+    """The training on everything begins from the last release's weights."""
     track: str | None = None
     """Who is told of every epoch: a name of `kg.tracking.TRACKERS`."""
     runs: Path = Path("runs")
@@ -129,6 +132,9 @@ def _train_release(
     from gnn.profile import make_candidate
 
     declared = None if training.predict is None else declared_values(store, training.predict)
+    if training.warm and not training.config.refit:
+        raise ConfigError("--warm begins the training on everything, and refit=false leaves it out")
+    last = last_release(store, releases) if training.warm else None
     graph, drawn = read_for(store, training)
     text, fingerprint = encode_text(graph, training, watch.progress)
     name = version_at(now)
@@ -146,6 +152,7 @@ def _train_release(
         progress=watch.progress,
         saves=watch.saves,
         tracker=watch.tracker,
+        warm=None if last is None else model_of(releases, last),
     )
     card = Card(
         version=name,
@@ -163,7 +170,8 @@ def _train_release(
         pseudonym_key=said.key_id if (said := pseudonyms(store)) else None,
         metrics=candidate.metrics
         | ({} if declared is None else _foretold(candidate, graph, declared, training))
-        | _sampled(store, drawn),
+        | _sampled(store, drawn)
+        | ({} if last is None else {"likeness": likeness(releases, last, candidate)}),
     )
     social = _social_of(store, graph, drawn is not None, training.seed)
     tables = _tables(candidate, social)

@@ -86,9 +86,12 @@ def test_a_load_of_each_kind(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "removed 1 users" in out
 
 
-def test_training(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_training(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Tracked, resumed where nothing was killed, tuned, and trained with what was found."""
-    _only_amazon(here)
+    monkeypatch.setenv("KG_STORE", "ladybug://training.lbug")
+    assert run("kg load amazon reviews.jsonl.gz meta.jsonl.gz") == 0
     for line in commands("kg train --preset small"):
         assert run(line) == 0, (line, capsys.readouterr().err)
     assert list(here.glob(".kg/runs/*/epochs.csv"))

@@ -58,6 +58,14 @@ Resume = Annotated[
         "is none, begin. Without it, what was killed is dropped.",
     ),
 ]
+Warm = Annotated[
+    bool,
+    typer.Option(
+        "--warm",
+        help="Begin the last training, on everything, from the last release's weights, so that "
+        "vectors stay comparable; the card says how alike they are.",
+    ),
+]
 Track = Annotated[
     str | None,
     typer.Option(
@@ -89,6 +97,7 @@ def train(
             "no guess is kept.",
         ),
     ] = None,
+    warm: Warm = False,
     resume: Resume = False,
     track: Track = None,
     releases: Releases = None,
@@ -104,9 +113,10 @@ def train(
     kg train --preset small --set epochs=20
     kg train --preset small --set epochs=20 --resume
     kg train --track tensorboard
+    kg train --warm
     """
     training = training_of(preset, settings, set_, seed, encoder, sample)
-    training = replace(training, track=track, predict=predict)
+    training = replace(training, warm=warm, track=track, predict=predict)
     card = _train(store, releases, training, resume)
     if json_:
         print_json(card.model_dump(by_alias=True))
@@ -164,6 +174,7 @@ def retrain(
     seed: Seed = 7,
     encoder: Encoder = None,
     sample: Sample = None,
+    warm: Warm = False,
     resume: Resume = False,
     track: Track = None,
     force: Force = None,
@@ -177,7 +188,7 @@ def retrain(
     kg retrain
     """
     training = training_of(preset, settings, set_, seed, encoder, sample)
-    card = _train(store, releases, replace(training, track=track), resume)
+    card = _train(store, releases, replace(training, warm=warm, track=track), resume)
     if not json_:
         show_card(card)
         print_line()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from gnn.errors import ResumeError
 from gnn.fingerprint import fingerprint
@@ -84,6 +85,13 @@ def test_a_killed_training_ends_in_the_same_model(undisturbed, tmp_path, moments
     for moment in moments:
         assert run(tmp_path, moment) is None
     assert run(tmp_path)[:2] == undisturbed[:2]
+
+
+def test_a_file_that_is_being_written_is_not_looked_at(tmp_path):
+    """Killed before the fourth is safe on disk, the third is there, and whole."""
+    run(tmp_path, 7)
+    with safe_open(tmp_path / "training.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["state"])["course"]["epoch"] == 3
 
 
 def test_epochs_that_were_kept_are_not_done_again(undisturbed, tmp_path):
