@@ -55,7 +55,9 @@ def show_evaluation(found: Evaluation) -> None:
             print_line(f"→ {visible(section.verdict.in_words())}")
     if found.tone is not None:
         print_line()
-        print_line("Probe of the tone: " + ", ".join(f"{k} {cell(v)}" for k, v in found.tone.items()))
+        print_line(
+            "Probe of the tone: " + ", ".join(f"{k} {cell(v)}" for k, v in found.tone.items())
+        )
     if found.unavailable:
         print_line()
         print_table(["not given", "because"], [list(pair) for pair in found.unavailable.items()])
