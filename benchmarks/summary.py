@@ -81,10 +81,9 @@ PUBLISHES = {"100 % of users and items, with their edges": "everything changed",
 
 def summary(folder: Path = RESULTS) -> str:
     lines = [line for job in JOBS for store in STORES for line in _line(folder, job, store)]
-    for store in STORES:
-        lines += _publishes(folder, store)
-    for store in STORES:
-        lines += _nearest(folder, store)
+    lines += [line for store in STORES for line in _publishes(folder, store)]
+    lines += [line for store in STORES for line in _refreshes(folder, store)]
+    lines += [line for store in STORES for line in _nearest(folder, store)]
     return f"{INTRODUCTION}\n\n{markdown(HEAD, lines)}"
 
 
@@ -124,12 +123,35 @@ def _publishes(folder: Path, store: str) -> list[list[str]]:
     return [whole, *parts]
 
 
+def _refreshes(folder: Path, store: str) -> list[list[str]]:
+    """Beside everyone's, whose profiles are made once for both stores."""
+    rows = [row for table in tables(folder / "refresh.md") for row in table]
+    every = next(row for row in rows if row["step"].startswith("train"))
+    own = [row for row in rows if row["store"] == store]
+    published = next(row for row in own if row["step"] == "publish everyone")
+    whole = (_milliseconds(every) + _milliseconds(published)) / 1000
+    lines = []
+    for row in own:
+        if row["step"] == "refresh":
+            cost = _milliseconds(row) / 1000
+            what = f"new profiles of {row['changed']} of {row['users']} users, in a running process"
+            beside = f"train, publish everyone: {whole:.0f} s"
+            said = f"{cost:.2g} s" if cost < 10 else f"{cost:.0f} s"
+            ratio = f"{whole / cost:,.1f}"
+            lines.append([what, STORES[store], said, beside, ratio, "the model and the writes"])
+    return lines
+
+
+def _milliseconds(row: Row) -> float:
+    return _number(row["client CPU ms"]) + _number(row["server CPU ms"])
+
+
 def _nearest(folder: Path, store: str) -> list[list[str]]:
     rows = found(folder / f"nearest_{store}.md", "answer")
     ours = rows["exact, by the store" if store == "ladybug" else
                 "by the index, ranked by whole vectors"]  # fmt: skip
     usual = rows["usual: all vectors to the client"]
-    cost, other = (_number(r["client CPU ms"]) + _number(r["server CPU ms"]) for r in (ours, usual))
+    cost, other = _milliseconds(ours), _milliseconds(usual)
     return [[
         f"ten nearest of 200,000 users, recall {ours['recall@10']}", STORES[store],
         f"{cost:,.0f} ms", f"all vectors to the client: {other:,.0f} ms", f"{other / cost:,.1f}",
