@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -127,6 +128,8 @@ class Delimited:
         starts = line_starts(data)
         if self._inner != self.delimiter:
             data = data.replace(self.delimiter.encode(), _INNER.encode())
+        if data.startswith(codecs.BOM_UTF8):  # the reader would take one off, here inside a file
+            data = codecs.BOM_UTF8 + data
         schema = pa.schema([(c, pa.large_string()) for c in self.columns])
         try:
             table = pa_csv.read_csv(

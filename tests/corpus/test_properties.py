@@ -118,6 +118,7 @@ def test_csv_is_the_same_in_chunks_of_any_size(folder: Folder, data: bytes, chun
 @few
 @example(data=b"\r")
 @example(data=b"1,2\r")
+@example(data=b"\xef\xbb\xbf")
 def test_every_line_of_a_csv_is_in_one_record(folder: Folder, data: bytes) -> None:
     """From the first line below the header to the last that is not blank, none twice."""
     found = read(folder.new() / "a.csv", b"a,b\n" + data, Delimited, 1 << 22)
