@@ -1,4 +1,4 @@
-"""The least the embedded engine can do to hold a release: its tables dropped, created and copied,
+"""A release replaced as the engine's own way has it: tables dropped, created and copied whole,
 with nothing compared, checked or kept beside them."""
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def measured(store: GraphStore, url: str, folder: Path, sizes: Sizes) -> None:
         whole = Bare(folder, live)
         with meter() as cost:
             whole.replace()
-        steps.add("floor: bare DROP, CREATE, COPY", "the same tables, alone in a file", cost)
+        steps.add("usual: DROP, CREATE, COPY", "the same tables, alone in a file", cost)
         whole.close()
     print(f"## publish on {store.dialect}\n\n{sizes.users:,} users, {sizes.items:,} items, "
           f"{2 * EACH * sizes.users:,} edges\n")  # fmt: skip
