@@ -110,14 +110,14 @@ def tune(
 
 
 def _begin(study: Study, given: dict[str, Any]) -> None:
-    """The settings that were given go first. A trial that was cut off is done anew."""
-    import optuna
+    """A trial that was cut off is none: with the same seed and the same trials before it, the next
+    is the same. The settings that were given go first."""
+    from optuna.trial import TrialState
 
-    if not study.trials:
+    for trial in study.get_trials(states=[TrialState.RUNNING]):
+        study.tell(trial.number, state=TrialState.FAIL)
+    if not _done(study) and not study.get_trials(states=[TrialState.WAITING]):
         study.enqueue_trial(given)
-    for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        study.enqueue_trial(trial.params)
 
 
 def _done(study: Study) -> list[FrozenTrial]:
@@ -163,7 +163,6 @@ class _Work:
             self.study.tell(trial, state=TrialState.PRUNED)
         except _OutOfTime:
             self.study.tell(trial, state=TrialState.FAIL)
-            self.study.enqueue_trial(trial.params)
 
 
 @dataclass

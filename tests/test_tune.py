@@ -153,10 +153,13 @@ def killed_at(look: int, url: str, folder: Path) -> None:
         tuned(store, folder, 3, minutes=1e6, clock=Clock(kill))
 
 
-def test_a_killed_search_is_gone_on_with(shop: Path, store: GraphStore, tmp_path: Path) -> None:
-    """kill -9 in the second trial: what was done stays, and the second is done anew."""
+@pytest.mark.parametrize("look", [pytest.param(4, id="first"), pytest.param(8, id="second")])
+def test_a_killed_search_is_gone_on_with(
+    shop: Path, store: GraphStore, tmp_path: Path, look: int
+) -> None:
+    """kill -9 in a trial: what was done stays, and the trial is done anew."""
     place = (f"ladybug://{shop}/kg.lbug", tmp_path / "killed")
-    process = CONTEXT.Process(target=killed_at, args=(8, *place))
+    process = CONTEXT.Process(target=killed_at, args=(look, *place))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
