@@ -31,7 +31,7 @@ JUDGED_USERS = 2000
 HALF = 4000
 """Users of each of the two samples that stability is measured with."""
 NEAR = 0.7
-"""Part of the best that keeps the number readers know."""
+"""Part of the best, and of the users needed, that keeps the number readers know."""
 PRIOR_EVENTS = 50.0
 """A group's category mix is drawn to everyone's by this many events."""
 
@@ -54,8 +54,9 @@ def choose_number(
     judged = unit[drawn[-JUDGED_USERS:]]
     rows: list[dict[str, Any]] = []
     for k in CHOICES:
-        if k * USERS_A_SEGMENT > len(unit):
-            break
+        needed = k * USERS_A_SEGMENT * (NEAR if k == before else 1)
+        if needed > len(unit):
+            continue
         one, other = (nearest_centre(judged, k_centres(half, k, seed)) for half in halves)
         if 1 < len(np.unique(one)) < len(judged):
             silhouette = float(silhouette_score(judged, one, metric="cosine"))

@@ -49,6 +49,14 @@ def test_the_number_readers_know_is_kept_while_it_is_near():
     assert choose_number(users, 0, before=3)[0] != 3
 
 
+def test_a_user_who_leaves_takes_no_segment_along():
+    """Five kinds of twenty users: with 99 there are too few for a new number of five, not for the
+    one that readers know."""
+    users = USERS[np.argsort(KIND, kind="stable").reshape(KINDS, -1)[:, :20].ravel()][1:]
+    assert choose_number(users, 0, before=None)[0] < KINDS
+    assert choose_number(users, 0, before=KINDS)[0] == KINDS
+
+
 def test_users_without_structure_have_no_stable_segments():
     """Points of one cloud are grouped anew with every sample."""
     cloud = RNG.normal(0, 1, (2000, 8)).astype(np.float32)
