@@ -20,7 +20,8 @@ from gnn.config import TrainConfig
 from gnn.encode import snapshot
 from gnn.evaluate import Ints, Task, measure, table, task
 from gnn.fit import start
-from gnn.fusion import LINEAR, Fusion, fit_fusion, shortlist
+from gnn.fusion import Fusion
+from gnn.fusion_fit import fit_fusion, fit_linear, shortlist
 from gnn.graph import Events, Seen, events
 from gnn.inputs import Vocabulary, inputs
 from gnn.model import Encoder
@@ -47,7 +48,7 @@ def judged_published(
     others = whole.of_users(np.sort(order[CHOOSING:]))
     scorer = _trained(graph, choosing, config, seed, device)
     short = shortlist(choosing, scorer.terms)
-    linear = fit_fusion(short, Fusion(encoder=0, two_hop=1), LINEAR)
+    linear = fit_linear(short)
     fused = fit_fusion(short)
     print(f"seed {seed}: {fused!r}; linear {linear!r}\n", flush=True)
     scores = _scores(scorer, linear, fused)

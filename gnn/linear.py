@@ -1,11 +1,12 @@
 """Who bought what → a linear item-item filter: no training, and hard to beat.
 
-    two hops   r_u D_i^-1/2 · R^T D_u^-1 R · D_i^-out      exact, by two sparse products
+    two hops   r_u D_i^-into · R^T D_u^-1 R · D_i^-out     exact, by two sparse products
     band       r_u D_i^-1/2 · V V^T · D_i^1/2
 
 R [U, I] is 0/1, D_u and D_i its degrees, V [I, k] the leading right singular vectors of
 D_u^-1/2 R D_i^-1/2. The band is that of GF-CF (Shen et al., "How Powerful is Graph Convolution for
-Recommendation?", CIKM 2021); the exponent `out` says how little popular items are favoured.
+Recommendation?", CIKM 2021), where both exponents are 1/2; `into` says how little a user's popular
+items tell, `out` how little popular items are favoured.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
 
+INTO = 0.5
+"""Exponent that is part of the first hop."""
 CROWDED = 0.2
 """Share of all users that a user's items lead to, counted with repetition. A product with zeros in
 it runs along rows, several times as fast a cell as one without."""
@@ -52,8 +55,10 @@ class LinearFilter:
         first = (in_item @ r.T @ sp.diags(_power(by_user, -1), dtype=np.float32)).tocsr()
         return cls(first, r, by_item, into, out)
 
-    def two_hop(self, rows: sp.csr_matrix) -> Scores:
+    def two_hop(self, rows: sp.csr_matrix, into: float = 0.5) -> Scores:
         """[B, I] from users' item rows [B, I], without D_i^-out."""
+        if into != INTO:
+            rows = rows @ sp.diags(_power(self.users_of_item, INTO - into), dtype=np.float32)
         near = rows @ self.first_hop
         if not self.is_crowded:
             return np.asarray((near @ self.second_hop).toarray(), np.float32)

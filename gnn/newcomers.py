@@ -14,7 +14,7 @@ import torch
 
 from gnn.encode import friends_alone
 from gnn.evaluate import Ints, Task, measure
-from gnn.fusion import better
+from gnn.fusion_fit import better
 from gnn.score import Scorer
 
 FAINT = 0.001

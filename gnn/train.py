@@ -14,7 +14,8 @@ from gnn.encode import snapshot
 from gnn.encoded import Encoded
 from gnn.errors import GraphError
 from gnn.evaluate import Task
-from gnn.fusion import FADING, LINEAR, PRIOR, Fusion, fit_fusion, shortlist
+from gnn.fusion import Fusion
+from gnn.fusion_fit import FADING, PRIOR, fit_fusion, fit_linear, shortlist
 from gnn.graph import Seen, events
 from gnn.inputs import Inputs, Vocabulary, inputs
 from gnn.leak import places
@@ -189,7 +190,7 @@ def _judged(
     has_events = np.flatnonzero(on.events_before > 0)
     if len(has_events):  # the weights of others are never asked for
         short = shortlist(on.of_users(has_events), validation.terms)
-        fusion, linear = fit_fusion(short, fusion), fit_fusion(short, linear, LINEAR)
+        fusion, linear = fit_fusion(short, fusion), fit_linear(short)
     trained = replace(trained, fusion=fusion)
     test = trained._scorer(graph, text, parts.before(Part.TEST), rank)
     trial = Trial.of(events(graph), parts, Part.TEST)

@@ -33,6 +33,13 @@ def test_two_hops_are_their_formula(monkeypatch, crowded):
     )
 
 
+def test_popular_items_of_a_users_own_may_tell_less():
+    """r D_i^-into: another exponent than the one kept in the first hop."""
+    linear = linear_filter(SPARSE, 0, seed=0)
+    hops = (R * over(BY_ITEM, -0.75)) @ (R.T * over(BY_USER, -1)) @ R
+    assert linear.two_hop(SPARSE, 0.75) == pytest.approx(hops, abs=1e-5)
+
+
 @pytest.mark.parametrize("crowded", [0.0, 1e9], ids=["rows of all users", "rows of some"])
 def test_scores_do_not_depend_on_who_else_is_asked_about(monkeypatch, crowded):
     """To the last digit: a refresh of one user says what a training of all said."""
