@@ -27,7 +27,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from benchmarks.peers import ease, lightgcn
+from benchmarks.peers import als, bpr, ease, lightgcn
 from benchmarks.published import judged_published
 from gnn.baselines import popularity
 from gnn.config import TrainConfig
@@ -211,6 +211,8 @@ def peers(
 
     if (np.asarray(matrix.sum(0)) > 0).sum() <= EASE_ITEMS:
         yield "EASE^R", in_order(ease(matrix))
+    yield "ALS", in_order(als(matrix, seed=seed))
+    yield "BPR", in_order(bpr(matrix, seed=seed))
     if with_lightgcn:
         yield "LightGCN", in_order(lightgcn(matrix, seed=seed))
 
