@@ -13,7 +13,6 @@ behind it.
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 import tempfile
 import time
@@ -23,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 
+from benchmarks.gowalla import gowalla
 from benchmarks.peers import als, bpr, ease, lightgcn
 from benchmarks.published import judged_published
 from gnn.baselines import popularity
@@ -92,7 +91,8 @@ def main() -> None:
 
 def read(name: str, data: Path, cache: Path | None) -> Problem:
     if name == "gowalla":
-        return gowalla(data / "gowalla")
+        graph, published = gowalla(data / "gowalla")
+        return Problem(graph, None, published)
     source, folder = SETS[name]
     now = int(time.time())
     with tempfile.TemporaryDirectory(prefix="quality-") as scratch:
@@ -102,33 +102,6 @@ def read(name: str, data: Path, cache: Path | None) -> Problem:
             graph = read_graph(store)
     training = Training(config=TrainConfig(), cache=cache)
     return Problem(graph, encode_text(graph, training)[0], None)
-
-
-def gowalla(folder: Path) -> Problem:
-    """A line a user: the user's id, then item ids."""
-
-    def pairs(name: str) -> tuple[Ints, Ints]:
-        with gzip.open(folder / name, "rt") as lines:
-            rows = [np.array(line.split(), np.int64) for line in lines]
-        user = np.repeat([r[0] for r in rows], [len(r) - 1 for r in rows])
-        return user, np.concatenate([r[1:] for r in rows])
-
-    (user, item), (test_user, test_item) = pairs("train.txt.gz"), pairs("test.txt.gz")
-    n_users, n_items = int(user.max()) + 1, int(max(item.max(), test_item.max())) + 1
-    nothing = pa.table({"src": pa.array([], pa.int64()), "dst": pa.array([], pa.int64())})
-
-    def graph(user: Ints, item: Ints) -> GraphTables:
-        return GraphTables(
-            users=pa.table({"userId": [str(u) for u in range(n_users)]}),
-            items=pa.table({"itemId": [str(i) for i in range(n_items)]}),
-            categories=pa.table({"categoryId": pa.array([], pa.string())}),
-            behaviour={"VIEWED": pa.table({"src": user, "dst": item})},
-            social={},
-            item_category=nothing,
-            category_parent=nothing,
-        )
-
-    return Problem(graph(user, item), None, events(graph(test_user, test_item)))
 
 
 def judged(
