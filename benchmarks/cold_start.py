@@ -8,8 +8,8 @@ the test's cut, as `kg train` does. Then, of each drawn user, it is told the las
 items they had not touched; what they took up after the cut is the answer. The same users and
 answers in every row: those with ten events before the cut or more, and something new after it.
 Where there are no times a fifth of each drawn user's items, at random, is the answer. The last
-column mixes the profile's scores with popularity, the more the less is told: what a model that knew
-how little it knows would gain. Prints Markdown.
+column is the profile's taste alone, not drawn to popularity as the profile of somebody known by few
+events is where validation bears that out. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gnn.baselines import popularity
 from gnn.catalogue import Catalogue, catalogue_of, on_catalogue, scorer_on
 from gnn.config import PRESETS, TrainConfig
 from gnn.evaluate import Ints, Task, measure, task
-from gnn.fusion import Fusion, standard
+from gnn.fusion import Fusion
 from gnn.graph import Events, Seen, events
 from gnn.inputs import inputs
 from gnn.quality import popular_order
@@ -48,10 +48,8 @@ from loaders import stage
 TOLD = (0, 1, 2, 3, 5, 10)
 MOST = 2_000
 """Users drawn; never more than a fifth of all."""
-HALF = 3
-"""Events at which the last column trusts taste and popularity alike."""
 COLUMNS = ("set", "events told", "users", "popularity", "linear filter", "profile",
-           "profile with friends", "profile, drawn to popularity")  # fmt: skip
+           "profile with friends", "taste alone")  # fmt: skip
 
 
 def main() -> None:
@@ -120,31 +118,27 @@ def judged(
         known = stranger(graph, text, drawn, shown, catalogue, trained, seen.until)
         alone = replace(graph, social={})
         lonely = stranger(alone, text, drawn, shown, catalogue, trained, seen.until)
-        rows.append(
-            [name, str(told), str(len(on)), *figures(on, popular, trained, lonely, known, told)]
-        )
+        rows.append([name, str(told), str(len(on)), *figures(on, popular, trained, lonely, known)])
         if not graph.social:
             rows[-1][COLUMNS.index("profile with friends")] = ""
     return rows
 
 
 def figures(
-    on: Task, popular: torch.Tensor, trained: Trained, lonely: Scorer, known: Scorer, told: int
+    on: Task, popular: torch.Tensor, trained: Trained, lonely: Scorer, known: Scorer
 ) -> list[str]:
     linear = Fusion.model_validate(trained.metrics["linear_filter"])
     order = popular_order(popular)
 
     def scores(users: Ints) -> dict[str, torch.Tensor]:
         term = lonely.terms(users)
-        fused = lonely.fuse(users, term)
-        trust = told / (told + HALF)
-        plain = standard(torch.log1p(popular).repeat(len(users), 1))
+        taste = replace(lonely, fusion=lonely.fusion.model_copy(update={"half": 0.0}))
         return {
             "popularity": popular.repeat(len(users), 1),
             "linear filter": linear.apply(term) + order,
-            "profile": fused.clone(),
+            "profile": lonely.fuse(users, term),
             "profile with friends": known.fuse(users, known.terms(users)),
-            "profile, drawn to popularity": trust * standard(fused) + (1 - trust) * plain + order,
+            "taste alone": taste.fuse(users, term),
         }
 
     found = measure(on, scores, top_only=True)

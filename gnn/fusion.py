@@ -24,7 +24,9 @@ class Fusion(BaseModel):
     + own log(1 + events) + popular z(popularity)
 
     z is over a user's items. A weight of 0 leaves a term out. That of popularity may be negative:
-    the other terms may favour it more than the future does.
+    the other terms may favour it more than the future does. Of a user known by n events
+
+        n / (n + half) z(score) + half / (n + half) z(popularity)
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +41,8 @@ class Fusion(BaseModel):
     much as rare ones."""
     out: float = 0.5
     """Exponent of an item's users in the two-hop score: 0 favours popular items."""
+    half: float = 0.0
+    """Events of a user at which all this counts as much as plain popularity."""
 
     def apply(self, term: Callable[[str], Tensor]) -> Tensor:
         """[B, n] from the terms by name, asked for only where they count."""
@@ -54,6 +58,13 @@ class Fusion(BaseModel):
         for name, weight in used[1:]:
             total.add_(term(name), alpha=weight)
         return total
+
+    def drawn(self, score: Tensor, n: Tensor, term: Callable[[str], Tensor]) -> Tensor:
+        """[B, I] scores of users with so many events [B], drawn to popularity."""
+        if not self.half:
+            return score
+        taste = (n / (n + self.half))[:, None].to(score.dtype)
+        return taste * standard(score) + (1 - taste) * term("popular")
 
 
 def two_hop(into: float, out: float) -> str:

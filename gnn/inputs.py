@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -77,6 +77,9 @@ class Friends:
     edge: Tensor
 
 
+EVENT_COLUMNS = ("user", "item", "at", "relation", "value", "positive", "review")
+
+
 @dataclass(frozen=True)
 class Inputs:
     """Tensors of one graph at one moment. Event columns [E] are sorted by user and time."""
@@ -107,6 +110,18 @@ class Inputs:
     """[I, t]"""
     review_text: Tensor | None
     """[R, t]"""
+
+    def keeping(self, keep: np.ndarray) -> Inputs:
+        """The same moment where only these events [E] are known."""
+        flat = self.flat.where(keep)
+        rows = torch.from_numpy(np.flatnonzero(keep)).to(self.device)
+        indptr = np.searchsorted(flat.user, np.arange(flat.n_users + 1))
+        return replace(
+            self,
+            flat=flat,
+            indptr=torch.from_numpy(indptr).to(self.device),
+            **{name: getattr(self, name)[rows] for name in EVENT_COLUMNS},
+        )
 
     @property
     def n_users(self) -> int:

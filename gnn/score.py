@@ -66,7 +66,9 @@ class Scorer:
         and their friends."""
         scores = self.fusion.apply(term)
         rows = torch.as_tensor(users, device=scores.device)
-        new = self.inputs.indptr[rows + 1] == self.inputs.indptr[rows]
+        told = self.inputs.indptr[rows + 1] - self.inputs.indptr[rows]
+        scores = self.fusion.drawn(scores, told, term)
+        new = told == 0
         if new.any():
             scores[new] = term("encoder")[new]
         return scores

@@ -14,6 +14,7 @@ from gnn.encode import snapshot
 from gnn.encoded import Encoded
 from gnn.errors import GraphError
 from gnn.evaluate import Task
+from gnn.few_events import choose_half
 from gnn.fusion import Fusion
 from gnn.fusion_fit import FADING, PRIOR, fit_fusion, fit_linear, shortlist
 from gnn.graph import Seen, events
@@ -191,6 +192,8 @@ def _judged(
     if len(has_events):  # the weights of others are never asked for
         short = shortlist(on.of_users(has_events), validation.terms)
         fusion, linear = fit_fusion(short, fusion), fit_linear(short)
+    half, few = choose_half(replace(validation, fusion=fusion), on)
+    fusion = fusion.model_copy(update={"half": half})
     trained = replace(trained, fusion=fusion)
     test = trained._scorer(graph, text, parts.before(Part.TEST), rank)
     trial = Trial.of(events(graph), parts, Part.TEST)
@@ -200,6 +203,7 @@ def _judged(
         "quality": judge(test, trial, judged, linear, trained.half_life),
         "places": places(test, trial, judged),
         "fusion": fusion.model_dump(),
+        "few_events": few,
         "linear_filter": linear.model_dump(),
         "split": {
             "kind": parts.kind, "train_until": parts.train_until, "val_until": parts.val_until,
