@@ -2,9 +2,9 @@
 
 First the weights under which what users took up is likeliest (a softmax over each user's
 shortlist), held to a first guess as by the word of PULL users: few users change little, many all.
-Then each weight is moved where that certainly brings more into the top twenty, which is another aim
-than likelihood. The second step alone would miss what only two weights together bring, and hardly
-move on few users: one weight lifts few items across the twentieth place.
+Then they are moved where that certainly brings more into the top twenty, which is another aim than
+likelihood: once to the best of a grid, then one by one. Moves alone would hardly start from few
+users: one weight lifts few items across the twentieth place.
 """
 
 from __future__ import annotations
@@ -41,10 +41,13 @@ BANDS = (0.0, 0.2, 0.35, 0.5, 1.0, 2.0)
 FACTORS = (0.0, 0.3, 0.6, 1.6, 3.0)
 SHARES = {"two_hop": (0.1, 0.3), "band": (0.1, 0.3), "popular": (-0.3, -0.15, 0.15, 0.3)}
 """Of the encoder's weight, added: a weight of 0 has no multiple."""
+ENCODERS = (0.0, 0.5, 1.0, 2.0)
 ROUNDS = 2
 SURE = 2.0
 """Standard errors by which a choice must win. Several are tried each time: with one, chance wins
 often enough to cost more on the test than true gains bring."""
+SURE_OF_MANY = 3.0
+"""The same where hundreds are tried."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def fit_fusion(short: Shortlist, prior: Fusion = PRIOR) -> Fusion:
     """Weights for the pair of exponents under which they are likeliest."""
     found = [_likeliest(short, prior.model_copy(update={"into": i, "out": o})) for i, o in HOPS]
     loss, weights = min(found, key=lambda f: f[0])
-    return _moved(short, weights) if np.isfinite(loss) else prior
+    return _moved(short, _leapt(short, weights)) if np.isfinite(loss) else prior
 
 
 def fit_linear(short: Shortlist) -> Fusion:
@@ -156,6 +159,27 @@ def _likeliest(short: Shortlist, prior: Fusion) -> tuple[float, Fusion]:
     )
     weights = {w: round(float(v), 4) for w, v in zip(WEIGHTS, found.x, strict=True)}
     return float(found.fun), prior.model_copy(update=weights)
+
+
+def _leapt(short: Shortlist, weights: Fusion) -> Fusion:
+    """To the linear filter with some encoder, where that is far better: what is likeliest of all
+    items need not be what brings most into the top."""
+    whole = weights.encoder + weights.two_hop + weights.band or 1
+    tried = [
+        weights.model_copy(
+            update={
+                "encoder": encoder, "two_hop": 1.0, "band": band, "into": into, "out": out,
+                "own": round(weights.own * (encoder + 1 + band) / whole, 4),
+                "popular": round(popular * (encoder + 1 + band), 4),
+            }
+        )
+        for encoder in ENCODERS for band in (0.0, 0.5, 1.0) for into, out in HOPS
+        for popular in dict.fromkeys((0.0, weights.popular / whole))
+    ]  # fmt: skip
+    worth = short.worth(weights)
+    results = [short.worth(w) for w in tried]
+    top = int(torch.stack([r.mean() for r in results]).argmax())
+    return tried[top] if better(results[top], worth, SURE_OF_MANY) else weights
 
 
 def _moved(short: Shortlist, weights: Fusion) -> Fusion:

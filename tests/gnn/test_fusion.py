@@ -120,6 +120,15 @@ def test_two_terms_that_only_help_together_are_both_found():
     assert weights.popular < -0.5
 
 
+def test_likelihood_gives_way_to_hits():
+    """A filter that knows the targets of most users and is far off for some is unlikely, yet it
+    brings more into the top than an encoder that knows a little of all."""
+    sure = knows(5, 99)
+    sure[::5] = -sure[::5] * 4
+    _, weights = fitted(encoder=knows(1.2, 98), **{two_hop(0.5, 0.25): sure})
+    assert weights.two_hop > weights.encoder
+
+
 def test_nothing_to_learn_from_leaves_the_first_guess():
     """No target is among what may be recommended."""
     known = Task(
