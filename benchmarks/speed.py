@@ -152,10 +152,10 @@ def parts(graph: GraphTables, n: int, config: TrainConfig, device: torch.device)
     dice.manual_seed(0)
     batches = list(islice(fit.batches.epoch(fit.users, rng), STEPS + 3))
     for batch in batches[:3]:  # warm
-        step(fit, batch, dice)
+        fit.step(batch, (), dice)
     with timed(device) as steps:
         for batch in batches[3:]:
-            step(fit, batch, dice)
+            fit.step(batch, (), dice)
     read = sum(len(b.event) for b in batches[3:])
     ours, usual, bound = aggregation(fit, config.dim)
     with timed(device) as ranking:
@@ -177,13 +177,6 @@ def parts(graph: GraphTables, n: int, config: TrainConfig, device: torch.device)
         "users ranked / s, top 100": f"{RANKED / ranking.wall:,.0f}",
         "peak, GiB": f"{peak:.1f}",
     }
-
-
-def step(fit: Fit, batch: object, dice: torch.Generator) -> None:
-    fit.adam.zero_grad(set_to_none=True)
-    loss = fit._loss(batch, (), dice)  # type: ignore[arg-type]
-    loss.backward()
-    fit.adam.step()
 
 
 def aggregation(fit: Fit, dim: int) -> tuple[float, float, float]:

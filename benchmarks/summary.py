@@ -1,4 +1,4 @@
-"""Tables in `benchmarks/results/` → `speed.md`, the README's "How fast": each job with the usual
+"""Tables in `benchmarks/results/` → `summary.md`, the README's "How fast": each job with the usual
 practice beside it. `python -m benchmarks.summary` writes it anew."""
 
 from __future__ import annotations
@@ -202,4 +202,4 @@ def _number(text: str) -> float:
 
 
 if __name__ == "__main__":
-    (RESULTS / "speed.md").write_text(summary() + "\n", encoding="utf-8")
+    (RESULTS / "summary.md").write_text(summary() + "\n", encoding="utf-8")

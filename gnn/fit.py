@@ -45,15 +45,20 @@ class Fit:
         while True:
             self.model.train()
             friends = self._friends()
-            losses = []
-            for batch in self.batches.epoch(self.users, rng):
-                self.adam.zero_grad(set_to_none=True)
-                loss = self._loss(batch, friends[batch.snapshot], dice)
-                loss.backward()  # type: ignore[no-untyped-call]  # torch's own
-                self.adam.step()
-                losses.append(loss.detach())
+            losses = [
+                self.step(batch, friends[batch.snapshot], dice)
+                for batch in self.batches.epoch(self.users, rng)
+            ]
             self.averaged.update_parameters(self.model)
             yield float(torch.stack(losses).mean()) if losses else float("nan")
+
+    def step(self, batch: Batch, friends: tuple[Tensor, ...], dice: torch.Generator) -> Tensor:
+        """One move of the weights; its loss. `friends` are users' sums over friends by type."""
+        self.adam.zero_grad(set_to_none=True)
+        loss = self._loss(batch, friends, dice)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+        self.adam.step()
+        return loss.detach()
 
     @property
     def served(self) -> Encoder:

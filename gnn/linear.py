@@ -55,7 +55,7 @@ class LinearFilter:
         first = (in_item @ r.T @ sp.diags(_power(by_user, -1), dtype=np.float32)).tocsr()
         return cls(first, r, by_item, into, out)
 
-    def two_hop(self, rows: sp.csr_matrix, into: float = 0.5) -> Scores:
+    def two_hop(self, rows: sp.csr_matrix, into: float = INTO) -> Scores:
         """[B, I] from users' item rows [B, I], without D_i^-out."""
         if into != INTO:
             rows = rows @ sp.diags(_power(self.users_of_item, INTO - into), dtype=np.float32)

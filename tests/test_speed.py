@@ -1,45 +1,43 @@
-"""The README's "How fast" is made of the benchmarks' own tables."""
+"""The benchmark of training runs, and its fast sum is the plain one's."""
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
+import torch
 
-from benchmarks.summary import RESULTS, found, summary
+from benchmarks.speed import aggregation, begun, main, synthetic
+from gnn.config import TrainConfig
 
-ROOT = Path(__file__).parents[1]
-SPEED = (RESULTS / "speed.md").read_text(encoding="utf-8")
-
-
-def test_the_summary_is_that_of_the_tables() -> None:
-    """`python -m benchmarks.summary` would change nothing."""
-    assert summary() + "\n" == SPEED
+CPU = torch.device("cpu")
 
 
-def test_the_readme_has_it() -> None:
-    assert SPEED in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_a_graph_of_any_size() -> None:
+    """Each event has a user and an item that exist, users in order."""
+    graph = synthetic(5_000)
+    events = graph.behaviour["VIEWED"]
+    assert events.num_rows == 5_000
+    user = events["src"].to_numpy()
+    assert (user[:-1] <= user[1:]).all()
+    assert user.max() < graph.users.num_rows
+    assert events["dst"].to_numpy().max() < graph.items.num_rows
 
 
-def test_a_figure_of_a_table_comes_through(tmp_path: Path) -> None:
-    """Ours twice as dear halves the ratio."""
-    shutil.copytree(RESULTS, tmp_path, dirs_exist_ok=True)
-    table = tmp_path / "stores_ladybug.md"
-    row = found(table)["load VIEWED"]
-    dearer = 2 * float(row["client µs"])
-    table.write_text(table.read_text().replace(f"| {row['client µs']} |", f"| {dearer:.2f} |"))
-    before, after = (
-        next(line for line in text.splitlines() if "load events | embedded" in line)
-        for text in (summary(), summary(tmp_path))
-    )
-    ratios = [float(line.split("|")[5]) for line in (before, after)]
-    assert ratios[0] == pytest.approx(2 * ratios[1], rel=0.02)
+def test_the_sum_is_checked_against_gather_and_scatter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sum that is wrong is not timed."""
+    fit = begun(synthetic(2_000), TrainConfig(dim=8), CPU)
+    assert all(figure > 0 for figure in aggregation(fit, 8))
+    right = fit.model.sum.forward
+    monkeypatch.setattr(fit.model.sum, "forward", lambda *given: 2 * right(*given))
+    with pytest.raises(AssertionError):
+        aggregation(fit, 8)
 
 
-def test_a_step_that_a_table_lacks_is_named(tmp_path: Path) -> None:
-    shutil.copytree(RESULTS, tmp_path, dirs_exist_ok=True)
-    table = tmp_path / "stores_neo4j.md"
-    table.write_text(table.read_text().replace("| load VIEWED |", "| load SEEN |"))
-    with pytest.raises(KeyError, match="load VIEWED"):
-        summary(tmp_path)
+def test_the_table_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row a size."""
+    arguments = ["speed", "parts", "--events", "2000", "3000", "--set", "dim=8"]
+    monkeypatch.setattr("sys.argv", arguments)
+    main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows] == ["| events", "| ---", "| 2,000", "| 3,000"]

@@ -54,7 +54,8 @@ def test_what_was_planted_is_found(trained, name, model):
 
 @pytest.mark.parametrize("name", SETS)
 def test_the_fused_score_does_not_lose_to_its_parts(trained, name):
-    """By more than chance explains (two standard errors), on the test it was not fitted on."""
+    """By more than chance explains, on the test it was not fitted on: two standard errors of what
+    it is ahead of popularity by, some 0.04 of these 91 users."""
     rows = [r for r in trained(name).metrics["quality"] if r["users"] == "all"]
     best = max(r["ndcg@20"] for r in rows)
     fused = row(trained(name), "fused")
