@@ -34,7 +34,7 @@ class OneOf:
 
 class TrainConfig(BaseModel):
     """Settings of one training, with where `kg tune` looks for better ones. The preset "small" is
-    for tests and first looks, "large" for quality: four times the work of "default"."""
+    for tests and first looks, "large" is wider, for quality."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
