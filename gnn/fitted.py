@@ -3,7 +3,6 @@ claims are: calibrations fitted on the validation window and judged on the test 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -24,6 +23,7 @@ from gnn.interests import came_true, drawn_users, fit_interests, judge_interests
 from gnn.item_interests import MOST_SCORES, came_true_of, fit_items, judge_items, shelf_of
 from gnn.next_category import judge_next
 from gnn.prospects import fit_prospects
+from gnn.search import Progress, silent
 from gnn.segment_choice import fit_number
 from gnn.sentiment import SentimentModel
 from gnn.split import Split
@@ -37,14 +37,6 @@ FEWEST_USERS = 2_000
 """Users that item interests are fitted on, however many items there are."""
 HALF_LIFE_HORIZONS = 3
 """A user's own events count half after so many horizons."""
-
-
-Progress = Callable[[str, int, int | None], None]
-"""`progress(label, done, total)`; total is None where it is not known."""
-
-
-def silent(label: str, done: int, total: int | None) -> None:
-    """A `Progress` for nobody."""
 
 
 class Scorer(Protocol):

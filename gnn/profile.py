@@ -17,7 +17,7 @@ from gnn.columns import attributes
 from gnn.config import TrainConfig
 from gnn.encoded import Encoded
 from gnn.faithful import judge_evidence
-from gnn.fitted import Fitted, Model, Progress, Scorer, final_window, fit_profiles, silent
+from gnn.fitted import Fitted, Model, Scorer, final_window, fit_profiles
 from gnn.goods import with_price_places
 from gnn.graph import Events, events
 from gnn.model import Encoder
@@ -25,6 +25,7 @@ from gnn.portrait import Standing, category_interests, item_interests, look_at, 
 from gnn.profile_tables import Claim, derived_tables, item_table, similar_table, user_table
 from gnn.resume import Saves
 from gnn.score import Scorer as ModelScorer
+from gnn.search import Progress, silent
 from gnn.segments import Names
 from gnn.similar import effective_rank, mean_cosine, nearest_users
 from gnn.tables import Candidate, GraphTables, TextVectors
