@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kg.audience.language import comparisons, is_known_text, parse
+from kg.audience.condition import comparisons, is_known_text
+from kg.audience.language import parse
 from kg.errors import NotFound, QueryError
 from kg.privacy.groups import refuse_small
 from kg.profile import USER_PROFILE
