@@ -10,19 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from kg.arrays import graph_counts, graph_hash, read_graph, read_sample
+from kg.candidate_tables import only_of, release_tables, social_of
 from kg.errors import ConfigError, MissingExtra
 from kg.figures import reliability_svg
-from kg.network import social_profile_of
+from kg.foretold import declared_values, judged
 from kg.privacy.state import pseudonyms
 from kg.releases import Card, config_hash, save, version_at
 from kg.resume import kept_training, run_name
-from kg.schema import SOCIAL
 from kg.stale import has_profiles
 from kg.store import GraphStore
 from kg.tracking import tracked, tracker_of
@@ -31,7 +29,7 @@ from kg.warm import last_release, likeness, model_of
 if TYPE_CHECKING:
     from gnn.config import TrainConfig
     from gnn.resume import Saves
-    from gnn.tables import Candidate, GraphTables, TextVectors
+    from gnn.tables import GraphTables, TextVectors
     from gnn.track import Tracker
 
 Progress = Callable[[str, int, int | None], None]
@@ -154,6 +152,9 @@ def _train_release(
         tracker=watch.tracker,
         warm=None if last is None else model_of(releases, last),
     )
+    foretold = {}
+    if training.predict is not None and declared is not None:
+        foretold = judged(candidate, graph, declared, training.predict, training.seed)
     card = Card(
         version=name,
         created_at=now,
@@ -169,14 +170,14 @@ def _train_release(
         software=_software(),
         pseudonym_key=said.key_id if (said := pseudonyms(store)) else None,
         metrics=candidate.metrics
-        | ({} if declared is None else _foretold(candidate, graph, declared, training))
+        | foretold
         | _sampled(store, drawn)
         | ({} if last is None else {"likeness": likeness(releases, last, candidate)}),
     )
-    social = _social_of(store, graph, drawn is not None, training.seed)
-    tables = _tables(candidate, social)
+    social = social_of(store, graph, drawn is not None, training.seed)
+    tables = release_tables(candidate, social)
     if drawn is not None:
-        tables = _only_of(tables, drawn, social)
+        tables = only_of(tables, drawn, social)
     save(releases, card, tables, lambda folder: save_model(candidate, folder), _figures(card))
     return card
 
@@ -191,40 +192,6 @@ def read_for(store: GraphStore, training: Training) -> tuple[GraphTables, pa.Arr
 def _sampled(store: GraphStore, drawn: pa.Array | None) -> dict[str, Any]:
     total = store.counts().get("User", 0)
     return {} if drawn is None else {"sample": {"users": len(drawn), "of": total}}
-
-
-def declared_values(store: GraphStore, attribute: str) -> pa.Table:
-    """userId and value (text) of an attribute that the source says of users. Raises ConfigError."""
-    known = store.attributes().get("User", pa.schema([]))
-    texts = [
-        f.name for f in known if not (pa.types.is_list(f.type) or pa.types.is_floating(f.type))
-    ]
-    if attribute not in texts:
-        there = f"there are {', '.join(texts)}" if texts else "no user here has any"
-        raise ConfigError(f"no attribute {attribute!r} that could be foretold; {there}")
-    users = store.export({"User": (attribute,)}, {}).nodes["User"]
-    return pa.table({"userId": users["userId"], "value": users[attribute].cast(pa.string())})
-
-
-def _foretold(
-    candidate: Candidate, graph: GraphTables, declared: pa.Table, training: Training
-) -> dict[str, Any]:
-    from gnn.graph import events
-    from gnn.predict import judge_attribute
-
-    ids = graph.users["userId"]
-    known = candidate.users.filter(pc.is_valid(candidate.users["embedding"]))
-    flat = pc.list_flatten(known["embedding"].combine_chunks()).to_numpy()
-    vectors = np.zeros((len(ids), len(flat) // max(known.num_rows, 1)), np.float32)
-    row = pc.index_in(known["userId"], ids.combine_chunks()).to_numpy()
-    vectors[row] = flat.reshape(known.num_rows, -1)
-    values = declared["value"].take(pc.index_in(ids, declared["userId"]))
-    found = judge_attribute(
-        vectors, events(graph).matrix(), np.array(values.to_pylist(), object), training.seed
-    )
-    if isinstance(found, str):
-        return {"foretold": [], "foretold_not": f"{training.predict}: {found}"}
-    return {"foretold": [{"attribute": training.predict, **r} for r in found]}
 
 
 def _figures(card: Card) -> dict[str, str]:
@@ -270,54 +237,6 @@ def item_text(items: pa.Table) -> pa.Array:
         .to_arrow()
         .cast(pa.string())
     )
-
-
-def _social_of(store: GraphStore, graph: GraphTables, sampled: bool, seed: int) -> pa.Table:
-    """Communities and influence are of the whole social graph, also where few users are drawn."""
-    users, ties = graph.users, graph.social
-    if sampled:
-        whole = store.export({"User": ()}, dict.fromkeys(SOCIAL, ()))
-        users, ties = whole.nodes["User"], whole.edges
-    ends = {
-        name: tuple(np.asarray(t[end].to_numpy(), np.int64) for end in ("src", "dst"))
-        for name, t in ties.items()
-    }
-    nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
-    follows, friends = ends.get("FOLLOWS", nothing), ends.get("FRIEND_OF", nothing)
-    return social_profile_of(
-        users["userId"], (follows[0], follows[1]), (friends[0], friends[1]), seed=seed
-    )
-
-
-def _only_of(tables: dict[str, pa.Table], users: pa.Array, social: pa.Table) -> dict[str, pa.Table]:
-    """Without the profiles of those who are here but for others'; what the social graph says of
-    everyone stays."""
-    kept = {}
-    for name, table in tables.items():
-        rows = table
-        for column in ("userId", "src") if name == "users" or name.startswith("edges/") else ():
-            if column in rows.column_names:
-                rows = rows.filter(pc.is_in(rows[column], users))
-        if name == "edges/SIMILAR_TO":
-            rows = rows.filter(pc.is_in(rows["dst"], users))
-        kept[name] = rows
-    everyone = social.select(["userId", "community", "influence"])
-    others = everyone.filter(pc.invert(pc.is_in(everyone["userId"], kept["users"]["userId"])))
-    tied = others.filter(pc.is_valid(others["influence"]))
-    kept["users"] = pa.concat_tables([kept["users"], tied], promote_options="default")
-    return kept
-
-
-def _tables(candidate: Candidate, social: pa.Table) -> dict[str, pa.Table]:
-    row_of = pc.index_in(candidate.users["userId"], social["userId"])
-    users = candidate.users
-    for name in ("community", "influence"):
-        users = users.append_column(name, social[name].take(row_of))
-    tables = {"users": users, "items": candidate.items}
-    tables |= {f"edges/{name}": table for name, table in candidate.edges.items()}
-    if candidate.categories is not None and candidate.item_category is not None:
-        tables |= {"categories": candidate.categories, "item_category": candidate.item_category}
-    return tables
 
 
 def _software() -> dict[str, str]:

@@ -11,10 +11,11 @@ import pytest
 
 from kg.cli import main
 from kg.errors import ConfigError
+from kg.foretold import declared_values
 from kg.ingest import ingest
 from kg.releases import read_tables
 from kg.store import GraphStore, open_store
-from kg.training import declared_values, train_release
+from kg.training import train_release
 from loaders import stage
 from tests.test_refresh import NOW, TRAINING
 
