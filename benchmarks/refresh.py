@@ -1,12 +1,12 @@
 """What it costs until changed users have new profiles: 1, 100 and 10,000 of them, on graphs of
 several sizes, beside profiling everyone.
 
-    python -m benchmarks.refresh [--store URL] [--users 20000 200000]
+    python -m benchmarks.refresh [--store URL] [--users 20000 200000] [--sample 20000]
 
 A synthetic power-law graph (10 events a user) is loaded, a small model trained and published, and
-the same release published on the server at URL, which must be empty. Then events of some users
-arrive; measured is load → readable profile in a running process, without the time to open the
-release, which is a row of its own. Of several users' refreshes the median counts.
+the same release published on the server at URL, which must be empty. Then events of some of those
+who have a profile arrive; measured is load → readable profile in a running process, without the
+time to open the release, which is a row of its own. Of several users' refreshes the median counts.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def main() -> None:
     )
     parser.add_argument("--store", help="URL of a server, beside the embedded store")
     parser.add_argument("--users", type=int, nargs="+", default=[20_000, 200_000])
+    parser.add_argument("--sample", type=int, help="users to learn from and profile; default: all")
     given = parser.parse_args()
     if given.store and len(given.users) > 1:
         parser.error("a server is measured with one graph at a time")
@@ -51,20 +52,21 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="refresh-") as folder:
             for url in filter(None, (f"ladybug://{folder}/kg.lbug", given.store)):
                 with open_store(url) as store:
-                    rows += measured(store, Path(folder) / "releases", users)
+                    rows += measured(store, Path(folder) / "releases", users, given.sample)
     print(f"## refresh\n\n{markdown(HEAD, rows)}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"\npeak memory {peak:.1f} GiB")
 
 
-def measured(store: GraphStore, releases: Path, users: int) -> list[list[str]]:
+def measured(store: GraphStore, releases: Path, users: int, sample: int | None) -> list[list[str]]:
     on_server = store.dialect == "neo4j"
     meter = Meter(urlsplit(store.url).port or 7687 if on_server else None)
     graph = power_law(users=users, items=users // 2, events=10 * users, ties=5 * users)
     store.ensure_schema()
     for name in load_order(tuple(graph)):
         store.bulk_load(name, graph[name])
-    training = Training(config=train_config("default", SETTINGS), encoder="none")
+    training = Training(config=train_config("default", SETTINGS), encoder="none", sample=sample)
+    profiled = min(sample or users, users)
     rows = []
 
     def row(step: str, changed: int, costs: list[Cost]) -> None:
@@ -79,39 +81,46 @@ def measured(store: GraphStore, releases: Path, users: int) -> list[list[str]]:
     if not releases.exists():
         with meter() as cost:
             train_release(store, releases, training, now=END)
-        row("train one epoch, profile everyone", users, [cost])
+        row("train one epoch, profile " + ("a sample" if sample else "everyone"), profiled, [cost])
     with meter() as cost:
         publish(store, releases, now=END, force="benchmark")
-    row("publish everyone", users, [cost])
+    row("publish them", profiled, [cost])
     with meter() as cost:
         ready = Refresher.open(store, releases, training)
     row("open the release", 0, [cost])
     rng = np.random.default_rng(1)
+    everyone = with_profile(store)
     at = END
     for changed, times in CHANGED.items():
         came, renewed = [], []
         for _ in range(times):
             at += 1
-            who = rng.choice(users, min(changed, users // 2), replace=False)
+            who = rng.choice(everyone, min(changed, profiled // 2), replace=False).tolist()
             with meter() as cost:
                 store.upsert("VIEWED", views(who, users // 2, at, rng))
-                mark(store, [f"u{n}" for n in who], at=END)
+                mark(store, who, at=END)
             came.append(cost)
             with meter() as cost:
-                ready.refresh([f"u{n}" for n in who], now=END + 100)
+                ready.refresh(who, now=END + 100)
             renewed.append(cost)
         row("events in", len(who), came[1:] or came)
         row("refresh", len(who), renewed[1:] or renewed)
     return rows
 
 
-def views(users: np.ndarray, items: int, at: int, rng: np.random.Generator) -> pa.Table:
+def with_profile(store: GraphStore) -> np.ndarray:
+    """Ids, in order."""
+    users = store.export({"User": ("modelVersion",)}, {}).nodes["User"]
+    return np.sort(users.filter(users["modelVersion"].is_valid())["userId"].to_numpy())
+
+
+def views(users: list[str], items: int, at: int, rng: np.random.Generator) -> pa.Table:
     """One event each."""
     schema = table_schema("VIEWED")
     columns = {
-        "src": [f"u{n}" for n in users],
+        "src": users,
         "dst": [f"i{n}" for n in rng.integers(0, items, len(users))],
-        "eventId": [f"new {at} {n}" for n in users],
+        "eventId": [f"new {at} {user}" for user in users],
         "at": [at] * len(users),
         "weight": [1.0] * len(users),
     }
