@@ -58,6 +58,8 @@ def kg(folder: Path, *argv: str, room: int | None = None) -> subprocess.Complete
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
+        # Python does not see that a .pyc it writes ran out of room; everyone after would read it
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, preexec_fn=little
