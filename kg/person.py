@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +24,7 @@ STANDS_ON = {
 }
 """Words for `coldStart`."""
 
+OBJECTS = "No profile: the user objects to being profiled. `kg consent give` takes that back."
 
 SimilarBy = Literal["release", "vector index", "all vectors"]
 """Where similar users come from: the mutual neighbours a release stored, the server's approximate
@@ -124,7 +126,9 @@ def _person(store: GraphStore, user_id: str, similar: int | None) -> Person:
             horizon_days=live.get("horizonDays"),
             published_at=live.get("publishedAt"),
         ),
-        notes=_notes(declared, bool(vector), live.get("version"), activity),
+        notes=[OBJECTS]
+        if objects(properties)
+        else _notes(declared, bool(vector), live.get("version"), activity),
     )
 
 
@@ -168,6 +172,11 @@ def user_properties(store: GraphStore, user_id: str) -> dict[str, Any]:
         )
         raise NotFound(f"no user {user_id!r} in {store.url}; {hint}")
     return dict(rows[0][0])
+
+
+def objects(properties: Mapping[str, Any]) -> bool:
+    """Whether a user of these properties objects to being profiled."""
+    return properties.get("profiling") is False
 
 
 def _interests(

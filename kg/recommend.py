@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from kg.evidence import in_words, resolve
-from kg.person import user_properties
+from kg.person import objects, user_properties
 from kg.queries import internal, packaged
 from kg.steady import steady
 from kg.store import GraphStore
@@ -101,9 +101,10 @@ def _recommend(
     seen = {row[0] for row in _rows(store, "seen_items", userId=user_id)}
     hidden = {row[0] for row in _rows(store, "items_under", categoryIds=sorted(sensitive))}
     found = _List(k, seen | hidden)
-    _add_interests(found, store, user_id)
-    _add_by_vector(found, store, user_id, properties.get("embedding"), seen)
-    _add_friends(found, store, user_id)
+    if not objects(properties):
+        _add_interests(found, store, user_id)
+        _add_by_vector(found, store, user_id, properties.get("embedding"), seen)
+        _add_friends(found, store, user_id)
     _add_popular(found, store)
     published = bool(internal("live_release").run(store).rows)
     return Recommendations(
@@ -242,6 +243,8 @@ def _says(found: _List, properties: dict[str, Any], seen: set[str], *, published
     profiled = properties.get("modelVersion") is not None
     if not found.found:
         return "Nothing to recommend: the user has seen every item there is to choose from."
+    if objects(properties):
+        return "The user objects to being profiled: chosen by what is popular."
     if seen and profiled:
         return "From the user's profile."
     if seen and not published:

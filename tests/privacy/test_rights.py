@@ -13,12 +13,14 @@ from kg.arrays import read_graph, read_sample
 from kg.cli import main
 from kg.errors import NotFound
 from kg.ingest import ingest
+from kg.person import OBJECTS, person
 from kg.privacy.consent import enforce, give, objectors, withdraw
 from kg.privacy.erasure import forget
 from kg.privacy.places import TEXT
 from kg.privacy.retention import Retained, retain
 from kg.privacy.subject import holdings
 from kg.publish import publish
+from kg.recommend import recommend
 from kg.releases import read_tables
 from kg.stale import marks
 from loaders import stage
@@ -198,6 +200,24 @@ def test_an_objection_can_be_taken_back(shop: Shop) -> None:
         give(store, ["ada"], now=NOW)
         assert objectors(store).to_pylist() == []
         assert "ada" in marks(store)["userId"].to_pylist()
+
+
+def test_who_objects_is_shown_what_is_popular(shop: Shop) -> None:
+    """Neither own items nor friends say anything to somebody who may not be profiled."""
+    objected(shop, "ada")
+    with shop.open() as store:
+        found = recommend(store, "ada", 3)
+    assert found.says == "The user objects to being profiled: chosen by what is popular."
+    assert {item.source for item in found.items} == {"popular"}
+
+
+def test_the_reader_of_a_profile_is_told_of_the_objection(shop: Shop) -> None:
+    """A missing profile of somebody who objects is not for a refresh to mend."""
+    objected(shop, "ada")
+    with shop.open() as store:
+        found = person(store, "ada")
+    assert found.profile is None
+    assert found.notes == [OBJECTS]
 
 
 def test_an_unknown_user_changes_nothing(shop: Shop) -> None:
