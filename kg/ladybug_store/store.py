@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from kg.around import around
 from kg.errors import ConfigError, StoreError, StoreUnavailable, WriteRefused
-from kg.ladybug_store import catalog, export, few, load, plan, query, release
+from kg.ladybug_store import catalog, export, few, load, plan, query, release, replace
 from kg.ladybug_store.columns import Rows
 from kg.ladybug_store.engine import Engine, Writing, acquire, one_line
 from kg.ladybug_store.engine import release as give_back
@@ -87,13 +87,20 @@ class LadybugStore:
         with self._writing() as writing:
             return release.write_release(writing, tables)
 
-    def around(self, users: Sequence[str], edges: Mapping[str, Sequence[str]]) -> Snapshot:
+    def around(
+        self,
+        users: Sequence[str],
+        edges: Mapping[str, Sequence[str]],
+        *,
+        friend_events: int | None = None,
+    ) -> Snapshot:
         with self._reading() as connection:
             return around(
                 users,
                 edges,
                 partial(few.there, connection),
                 partial(few.edges_at, connection),
+                friend_events,
             )
 
     def renew_profiles(
@@ -111,7 +118,7 @@ class LadybugStore:
 
     def replace_edges(self, table: str, rows: pa.Table) -> WriteCount:
         with self._writing() as writing:
-            return release.replace_edges(writing, table, rows)
+            return replace.replace_edges(writing, table, rows)
 
     def query(
         self,
