@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kg.errors import StoreError
 from kg.schema import DST, EDGE_BY_NAME, EDGE_TABLES, NODE_BY_LABEL, SOCIAL, SRC, EdgeTable
 from kg.store import Snapshot
 
@@ -17,12 +19,16 @@ EdgesAt = Callable[[EdgeTable, Sequence[str], pa.Array, str], pa.Table]
 """(table, columns, users, end): the edges whose `end` is one of the users, as src, dst (keys) and
 the columns."""
 
+FRIENDS_AT_ONCE = 500
+"""Whose events are in memory before the latest of each are kept."""
+
 
 def around(
     users: Sequence[str],
     edges: Mapping[str, Sequence[str]],
     there: There,
     edges_at: EdgesAt,
+    friend_events: int | None = None,
 ) -> Snapshot:
     """`GraphStore.around`"""
     wanted = pa.array(dict.fromkeys(users), pa.string())
@@ -36,13 +42,46 @@ def around(
     known = together(heard, *(t[end] for t in tables.values() for end in (SRC, DST)))
     for name, columns in edges.items():
         if name not in SOCIAL:
-            tables[name] = edges_at(EDGE_TABLES[name], columns, heard, SRC)
+            tables[name] = _events(
+                EDGE_TABLES[name], columns, asked, heard, edges_at, friend_events
+            )
     items = together(*(t[DST] for name, t in tables.items() if name not in SOCIAL))
     keys = {"User": known, "Item": items}
     return Snapshot(
         nodes={label: pa.table({NODE_BY_LABEL[label].key: k}) for label, k in keys.items()},
         edges={name: _numbered(table, EDGE_TABLES[name], keys) for name, table in tables.items()},
     )
+
+
+def _events(
+    edge: EdgeTable,
+    columns: Sequence[str],
+    asked: pa.Array,
+    heard: pa.Array,
+    edges_at: EdgesAt,
+    friend_events: int | None,
+) -> pa.Table:
+    """All of those asked for, and of the others heard."""
+    if friend_events is None:
+        return edges_at(edge, columns, heard, SRC)
+    if "at" not in columns:
+        raise StoreError(f"{edge.name}: the latest events of friends need the column at")
+    others = heard.filter(pc.invert(pc.is_in(heard, asked)))
+    blocks = (
+        others.slice(start, FRIENDS_AT_ONCE) for start in range(0, len(others), FRIENDS_AT_ONCE)
+    )
+    theirs = (latest(edges_at(edge, columns, block, SRC), friend_events) for block in blocks)
+    return pa.concat_tables([edges_at(edge, columns, asked, SRC), *theirs])
+
+
+def latest(events: pa.Table, n: int) -> pa.Table:
+    """The last `n` events of each user, those without a time first to go, ties by item and id."""
+    by = [c for c in ("at", DST, "eventId") if c in events.column_names]
+    keys = pl.from_arrow(events.select([SRC, *by]))
+    assert isinstance(keys, pl.DataFrame)
+    order = keys.with_row_index("row").sort(by, nulls_last=False)
+    rows = order.group_by(SRC, maintain_order=True).tail(n)["row"].sort()
+    return events.take(rows.to_arrow())
 
 
 def listened_to(name: str, ties: pa.Table, users: pa.Array) -> pa.Array:

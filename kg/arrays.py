@@ -50,15 +50,19 @@ def read_graph(store: GraphStore, *, until: int | None = None) -> GraphTables:
     return graph_tables(store.export(NODE_COLUMNS, EDGE_COLUMNS, until=until))
 
 
-def read_sample(store: GraphStore, users: int, *, seed: int) -> tuple[GraphTables, pa.Array]:
+def read_sample(
+    store: GraphStore, users: int, *, seed: int, friend_events: int | None = None
+) -> tuple[GraphTables, pa.Array]:
     """The same of some users, drawn at random, in memory that grows with them: with those they
-    listen to, all events of both, and all items and categories. Also the ids that were drawn; the
-    others are there for their part in these users' vectors."""
+    listen to and at most the latest `friend_events` of these, of each type, and all items and
+    categories. Also the ids that were drawn; the others are there for their part in these users'
+    vectors."""
     people = store.export({"User": ("profiling",)}, {}).nodes["User"]
     everyone = people.filter(pa.array(_willing(people)))["userId"].sort()
     drawn = np.sort(np.random.default_rng(seed).choice(len(everyone), users, replace=False))
     ids = everyone.take(pa.array(drawn)).combine_chunks()
-    near = store.around(ids.to_pylist(), {name: EDGE_COLUMNS[name] for name in _OF_USERS})
+    columns = {name: EDGE_COLUMNS[name] for name in _OF_USERS}
+    near = store.around(ids.to_pylist(), columns, friend_events=friend_events)
     known = near.nodes["User"]
     said = people["profiling"].take(pc.index_in(known["userId"], people["userId"]))
     rest = store.export(

@@ -3,7 +3,7 @@ the work grows with these users, not with the graph."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,7 +115,7 @@ class Refresher:
         for n, block in enumerate(blocks):
             if progress:
                 progress("refresh", n * AT_ONCE, len(wanted))
-            near = _around(self.store, block)
+            near = _around(self.store, block, self.friend_events)
             moment = as_of or self._moment([near], now)
             renewed, came = self.renewed(near, len(block), moment)
             new_items += came
@@ -136,9 +136,18 @@ class Refresher:
 
     def _as_of(self, blocks: list[list[str]], now: int) -> int | None:
         times = dict.fromkeys(BEHAVIOURS, ("at",))
-        return self._moment([self.store.around(block, times) for block in blocks], now)
+        near = (
+            self.store.around(block, times, friend_events=self.friend_events) for block in blocks
+        )
+        return self._moment(near, now)
 
-    def _moment(self, near: Sequence[Snapshot], now: int) -> int | None:
+    @property
+    def friend_events(self) -> int | None:
+        """As many of a friend's latest events as the release learned from; None is all."""
+        sampled = self.card.metrics.get("sample", {})
+        return sampled.get("friend_events")  # type: ignore[no-any-return]
+
+    def _moment(self, near: Iterable[Snapshot], now: int) -> int | None:
         """The second after the last event, between the release's moment and now."""
         if self.card.as_of is None:
             return None
@@ -223,8 +232,9 @@ def _add(written: dict[str, WriteCount], more: Mapping[str, WriteCount]) -> None
         written[name] = written.get(name, WriteCount()) + count
 
 
-def _around(store: GraphStore, users: Sequence[str]) -> Snapshot:
-    near = store.around(users, {name: EDGE_COLUMNS[name] for name in EVENTS})
+def _around(store: GraphStore, users: Sequence[str], friend_events: int | None) -> Snapshot:
+    columns = {name: EDGE_COLUMNS[name] for name in EVENTS}
+    near = store.around(users, columns, friend_events=friend_events)
     there = near.nodes["User"]["userId"].slice(0, len(users))
     lost = [u for u, found in zip(users, there.to_pylist(), strict=False) if u != found]
     if lost or len(there) < len(users):

@@ -153,11 +153,18 @@ class GraphStore(Protocol):
         written, value by value, exactly; a row that stays keeps the `modelVersion` that last
         changed it. Counts: `unchanged` rows were left alone, `deleted` profiles were cleared."""
 
-    def around(self, users: Sequence[str], edges: Mapping[str, Sequence[str]]) -> Snapshot:
+    def around(
+        self,
+        users: Sequence[str],
+        edges: Mapping[str, Sequence[str]],
+        *,
+        friend_events: int | None = None,
+    ) -> Snapshot:
         """What a few users' profiles are made of, at a cost that grows with them alone: of the
         event and social tables in `edges` (with the columns asked for) all ties of these users,
-        and all events of theirs and of those they listen to. `nodes["User"]` begins with `users`
-        that are there, in the order given; `nodes["Item"]` has what the events touch."""
+        all events of theirs, and of those they listen to all events, or the latest `friend_events`
+        of each type. `nodes["User"]` begins with `users` that are there, in the order given;
+        `nodes["Item"]` has what the events touch."""
 
     def renew_profiles(
         self, users: pa.Table, edges: Mapping[str, pa.Table]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kg.account import Entry
+from kg.around import latest
 from kg.arrays import EDGE_COLUMNS
 from kg.errors import InputError
 from kg.queries import internal
@@ -24,8 +25,10 @@ def neighbourhood(
     *,
     name: str,
     as_of: int | None,
+    friend_events: int | None,
 ) -> Snapshot:
-    """The person as row 0, then the friends with their events, as `GraphStore.around` has it.
+    """The person as row 0, then the friends with their (latest) events, as `GraphStore.around` has
+    it.
 
     `place` is the item of each event by its number, `friends` the stored ids by those told of.
     Raises InputError for a rating off the scale."""
@@ -50,6 +53,8 @@ def neighbourhood(
         to = pc.index_in(pa.array([place[e.number] for e in theirs], pa.string()), items)
         mine = _table(kind, [0] * len(rows), to, rows)
         others = near.edges[kind]
+        if friend_events is not None:
+            others = latest(others, friend_events)
         src = pa.array(others["src"].to_numpy() + 1, pa.int64())
         shifted = others.set_column(others.schema.get_field_index("src"), "src", src)
         dst = pc.index_in(near.nodes["Item"]["itemId"], items).take(others["dst"]).cast(pa.int64())

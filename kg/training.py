@@ -54,6 +54,9 @@ class Training:
     sample: int | None = None
     """Users to learn from and to profile, drawn at random; the others get their profile from
     `kg refresh --all`. None is everyone."""
+    friend_events: int = 200
+    """With a sample: of those these users listen to, so many of the latest events of each type
+    count, or popular users' whole histories would come with it."""
     warm: bool = False
     """The training on everything begins from the last release's weights."""
     track: str | None = None
@@ -171,7 +174,7 @@ def _train_release(
         pseudonym_key=said.key_id if (said := pseudonyms(store)) else None,
         metrics=candidate.metrics
         | foretold
-        | _sampled(store, drawn)
+        | _sampled(store, drawn, training.friend_events)
         | ({} if last is None else {"likeness": likeness(releases, last, candidate)}),
     )
     social = social_of(store, graph, drawn is not None, training.seed)
@@ -185,13 +188,17 @@ def _train_release(
 def read_for(store: GraphStore, training: Training) -> tuple[GraphTables, pa.Array | None]:
     """What is learned from, and the users drawn; None where it is everyone."""
     if training.sample is not None and training.sample < store.counts().get("User", 0):
-        return read_sample(store, training.sample, seed=training.seed)
+        return read_sample(
+            store, training.sample, seed=training.seed, friend_events=training.friend_events
+        )
     return read_graph(store), None
 
 
-def _sampled(store: GraphStore, drawn: pa.Array | None) -> dict[str, Any]:
+def _sampled(store: GraphStore, drawn: pa.Array | None, friend_events: int) -> dict[str, Any]:
+    if drawn is None:
+        return {}
     total = store.counts().get("User", 0)
-    return {} if drawn is None else {"sample": {"users": len(drawn), "of": total}}
+    return {"sample": {"users": len(drawn), "of": total, "friend_events": friend_events}}
 
 
 def _figures(card: Card) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gnn.config import TrainConfig
@@ -291,7 +292,7 @@ def test_a_sample_is_enough_to_profile_everyone(live: GraphStore, tmp_path: Path
     and communities are those of the whole graph."""
     some = replace(TRAINING, sample=100)
     card = train_release(live, tmp_path / "releases", some, now=NOW + 50)
-    assert card.metrics["sample"] == {"users": 100, "of": 150}
+    assert card.metrics["sample"] == {"users": 100, "of": 150, "friend_events": 200}
     whole = {u: p["community"] for u, p in profiles(live).items()}
     publish(live, tmp_path / "releases", card.version, now=NOW + 60, force="a small sample")
     sampled = {u for u, p in profiles(live).items() if p["modelVersion"] == card.version}
@@ -305,6 +306,25 @@ def test_a_sample_is_enough_to_profile_everyone(live: GraphStore, tmp_path: Path
     assert all(sum(x * x for x in after[u]["embedding"]) > 0.99 for u in acted)
     similar = {c[1] for c in claims(live)[acted[0]] if c[0] == "SIMILAR_TO"}
     assert len(similar) == 10
+
+
+def test_a_refresh_reads_as_much_of_friends_as_the_sample_did(
+    live: GraphStore, tmp_path: Path
+) -> None:
+    """Published from a sample with two events a friend, then refreshed: the same vectors."""
+    some = replace(TRAINING, sample=100, friend_events=2)
+    card = train_release(live, tmp_path / "releases", some, now=NOW + 50)
+    publish(live, tmp_path / "releases", card.version, now=NOW + 60, force="a small sample")
+    before = {
+        u: p["embedding"]
+        for u, p in profiles(live).items()
+        if p["modelVersion"] == card.version and p["coldStart"] == "events"
+    }
+    refresher(live, tmp_path).refresh(list(before), now=NOW + 70)
+    after = profiles(live)
+    apart = [np.abs(np.subtract(v, after[u]["embedding"])).max() for u, v in before.items()]
+    assert len(apart) > 50
+    assert max(apart) < 1e-5
 
 
 def test_the_command(

@@ -46,8 +46,9 @@ Sample = Annotated[
         "--sample",
         metavar="USERS",
         min=100,
-        help="Learn from so many users, drawn at random, in memory that grows with them; after the "
-        "publish, kg refresh --all profiles the others.",
+        help="Learn from so many users, drawn at random, in memory that grows with them; of those "
+        "they listen to, the latest 200 events of each type count. After the publish, "
+        "kg refresh --all profiles the others.",
     ),
 ]
 Resume = Annotated[

@@ -29,10 +29,15 @@ USER = node_kind("User", {})
 
 
 def around(
-    tx: neo4j.ManagedTransaction, users: Sequence[str], edges: Mapping[str, Sequence[str]]
+    tx: neo4j.ManagedTransaction,
+    users: Sequence[str],
+    edges: Mapping[str, Sequence[str]],
+    friend_events: int | None,
 ) -> Snapshot:
     """In one transaction: for one user the way to the server and back is most of the time."""
-    return kg.around.around(users, edges, partial(_there, tx), partial(_edges_at, tx))
+    return kg.around.around(
+        users, edges, partial(_there, tx), partial(_edges_at, tx), friend_events
+    )
 
 
 def _there(tx: neo4j.ManagedTransaction, users: pa.Array) -> pa.Array:

@@ -89,8 +89,16 @@ class Neo4jStore:
     def write_release(self, tables: ReleaseTables) -> dict[str, WriteCount]:
         return write_release(self._writer(), tables)
 
-    def around(self, users: Sequence[str], edges: Mapping[str, Sequence[str]]) -> Snapshot:
-        return self._server().read(partial(few.around, users=users, edges=edges))
+    def around(
+        self,
+        users: Sequence[str],
+        edges: Mapping[str, Sequence[str]],
+        *,
+        friend_events: int | None = None,
+    ) -> Snapshot:
+        return self._server().read(
+            partial(few.around, users=users, edges=edges, friend_events=friend_events)
+        )
 
     def renew_profiles(
         self, users: pa.Table, edges: Mapping[str, pa.Table]

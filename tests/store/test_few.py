@@ -48,6 +48,18 @@ def test_events_are_of_those_who_are_heard(shop: GraphStore) -> None:
     ]
 
 
+def test_of_a_friend_the_latest_events_are_enough(shop: GraphStore) -> None:
+    """ada rated ink after pen; ben's own events are all there."""
+    found = shop.around(["ben"], EDGES | {"REVIEWED": ("at", "text")}, friend_events=1)
+    assert rows(found, "RATED", "at") == [("ada", "ink", 200), ("ben", "pen", 300)]
+    assert {r[0] for r in rows(found, "REVIEWED")} == {"ada", "ben"}
+
+
+def test_the_latest_events_need_times(shop: GraphStore) -> None:
+    with pytest.raises(StoreError, match=r"REVIEWED.*at"):
+        shop.around(["ben"], EDGES, friend_events=1)
+
+
 def test_a_friend_is_heard_from_either_end(shop: GraphStore) -> None:
     """The tie is stored as ada → dan, and dan hears ada."""
     found = shop.around(["dan"], EDGES)
