@@ -52,7 +52,10 @@ def profile_newcomer(
     told = [e for e in entries if _is_known(e, titles, friends)]
     lost = [e for e in entries if not _is_known(e, titles, friends)]
     place = {e.number: e.line.item_id or str(uuid4()) for e in told if e.line.type in BEHAVIOURS}
-    near = neighbourhood(store, told, place, friends, name=NAME, as_of=card.as_of)
+    near = neighbourhood(
+        store, told, place, friends,
+        name=NAME, as_of=card.as_of, friend_events=ready.friend_events,
+    )  # fmt: skip
     times = [t for t in (pc.max(near.edges[n].filter(pc.equal(near.edges[n]["src"], 0))["at"])
                          .as_py() for n in BEHAVIOURS) if t is not None]  # fmt: skip
     as_of = None if card.as_of is None else max([card.as_of, *(t + 1 for t in times)])
