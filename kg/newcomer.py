@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from kg.account import Entry
 from kg.errors import InputError
-from kg.evidence import Evidence, event_evidence, in_words, tie_evidence
+from kg.evidence import Evidence, event_evidence, tie_evidence
 from kg.person import STANDS_ON, Activity, Freshness, Interest, Person, nearest_users
 from kg.privacy.consent import objectors
 from kg.privacy.state import stored_ids
@@ -75,7 +75,7 @@ def profile_newcomer(
     }  # fmt: skip
     interests = {
         table: [
-            _interest(row, names[table], said)
+            Interest.of(row, row["dst"], names[table].get(row["dst"]), said)
             for row in renewed.edges[table].sort_by("rank").to_pylist()
             if row["dst"] not in made_up
         ][: _shown(query)]
@@ -165,22 +165,6 @@ def _evidence(
                "rating": line.rating, "text": line.text or line.tag}  # fmt: skip
         found[key] = event_evidence(key, line.type, [row])
     return found
-
-
-def _interest(
-    row: dict[str, Any], names: dict[str, str | None], said: dict[str, Evidence]
-) -> Interest:
-    pieces = [said[cited] for cited in row["topEvidence"] or []]
-    return Interest(
-        id=row["dst"],
-        name=names.get(row["dst"]) or row["dst"],
-        score=row["score"],
-        basis=row["basis"],
-        says=in_words(row["evidenceCount"], pieces),
-        evidence_count=row["evidenceCount"],
-        evidence_share=row["evidenceShare"],
-        evidence=pieces,
-    )
 
 
 def _names(table: pa.Table, key: str, name: str) -> dict[str, str | None]:

@@ -58,6 +58,23 @@ class Interest(_Shown):
     evidence_share: float | None
     evidence: list[Evidence]
 
+    @classmethod
+    def of(
+        cls, row: Mapping[str, Any], id_: str, name: str | None, said: Mapping[str, Evidence]
+    ) -> Interest:
+        """`row` is an INTERESTED_IN edge, `said` what its evidence stands for."""
+        pieces = [said[cited] for cited in row["topEvidence"] or []]
+        return cls(
+            id=id_,
+            name=name or id_,
+            score=row["score"],
+            basis=row["basis"],
+            says=in_words(row["evidenceCount"], pieces),
+            evidence_count=row["evidenceCount"],
+            evidence_share=row["evidenceShare"],
+            evidence=pieces,
+        )
+
 
 class Similar(_Shown):
     user_id: str
@@ -185,22 +202,7 @@ def _interests(
     key, name = columns
     rows = packaged()[query].run(store, {"userId": user_id}).records()
     found = resolve(store, user_id, (id_ for row in rows for id_ in row["topEvidence"] or []))
-    interests = []
-    for row in rows:
-        pieces = [found[id_] for id_ in row["topEvidence"] or []]
-        interests.append(
-            Interest(
-                id=row[key],
-                name=row[name] or row[key],
-                score=row["score"],
-                basis=row["basis"],
-                says=in_words(row["evidenceCount"], pieces),
-                evidence_count=row["evidenceCount"],
-                evidence_share=row["evidenceShare"],
-                evidence=pieces,
-            )
-        )
-    return interests
+    return [Interest.of(row, row[key], row[name], found) for row in rows]
 
 
 def _notes(

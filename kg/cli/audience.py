@@ -29,6 +29,13 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="All of them, as .csv or .parquet."),
 ]
+InterestedIn = Annotated[
+    list[str] | None,
+    typer.Option("--interested-in", metavar="CATEGORY", help="Id or name; again: each of them."),
+]
+MinScore = Annotated[
+    float, typer.Option("--min-score", min=0, max=1, help="Of those interests, at least.")
+]
 
 
 @audience.command("where")
@@ -37,15 +44,8 @@ def where(
         str | None,
         typer.Argument(metavar="[CONDITION]", help="On profile properties; see below."),
     ] = None,
-    interested_in: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--interested-in", metavar="CATEGORY", help="Id or name; again: each of them."
-        ),
-    ] = None,
-    min_score: Annotated[
-        float, typer.Option("--min-score", min=0, max=1, help="Of those interests, at least.")
-    ] = 0.0,
+    interested_in: InterestedIn = None,
+    min_score: MinScore = 0.0,
     output: Output = None,
     store: Store = None,
     json_: Json = False,
@@ -114,15 +114,8 @@ def count(
             help="Its sum, each user's value cut to the range; again for each.",
         ),
     ] = None,
-    interested_in: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--interested-in", metavar="CATEGORY", help="Id or name; again: each of them."
-        ),
-    ] = None,
-    min_score: Annotated[
-        float, typer.Option("--min-score", min=0, max=1, help="Of those interests, at least.")
-    ] = 0.0,
+    interested_in: InterestedIn = None,
+    min_score: MinScore = 0.0,
     store: Store = None,
     json_: Json = False,
 ) -> None:
