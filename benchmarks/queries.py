@@ -5,7 +5,8 @@
 A synthetic power-law graph (half as many items as users, 500 categories, half as many ties as
 events) is loaded and a release with ten interests a user published over it, then similar users. A
 query that asks for a user or an item is asked for one of middling and one of the highest degree
-and has a row for each. The first run of each counts as `cold`; `warm` is the median of the others.
+and has a row for each. The first run of each counts as `cold`; `warm` is the median of the others,
+`CPU` the work in those, of the client and a local server (10 ms is the least it can tell).
 A store given by URL must be empty. Prints Markdown.
 """
 
@@ -14,14 +15,15 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.meter import Cost, Meter
 from benchmarks.power_law import power_law
 from benchmarks.profiles import Sizes, keys, release
 from kg.errors import QueryTimeout
@@ -34,7 +36,7 @@ CATEGORIES = 500
 NEAR = 10
 """Similar users of each."""
 TIMEOUT_S = 300.0
-COLUMNS = ("query", "asked for", "rows", "cold ms", "warm ms")
+COLUMNS = ("query", "asked for", "rows", "cold ms", "warm ms", "CPU ms")
 
 
 def main() -> None:
@@ -50,9 +52,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="queries-") as folder:
         with open_store(given.store or f"ladybug://{folder}/kg.lbug") as store:
             asked = fill(store, given.users, given.events)
+        port = urlsplit(store.url).port or 7687 if store.dialect == "neo4j" else None
         with open_store(store.url, read_only=True) as reader:
             rows = [
-                measured(reader, query, who, values, given.times)
+                measured(reader, Meter(port), query, who, values, given.times)
                 for name, query in packaged().items()
                 if not given.only or name in given.only
                 for who, values in arguments(query, asked)
@@ -129,18 +132,26 @@ def arguments(
 
 
 def measured(
-    store: GraphStore, query: NamedQuery, who: str, values: dict[str, Any], times: int
+    store: GraphStore,
+    meter: Meter,
+    query: NamedQuery,
+    who: str,
+    values: dict[str, Any],
+    times: int,
 ) -> list[str]:
-    taken: list[float] = []
+    taken: list[Cost] = []
     for _ in range(times):
-        began = time.monotonic()
         try:
-            found = query.run(store, values, timeout_s=TIMEOUT_S)
+            with meter() as cost:
+                found = query.run(store, values, timeout_s=TIMEOUT_S)
         except QueryTimeout:
-            return [f"`{query.name}`", who, "", f"over {TIMEOUT_S * 1000:.0f}", ""]
-        taken.append((time.monotonic() - began) * 1000)
-    warm = f"{statistics.median(taken[1:]):.0f}" if len(taken) > 1 else ""
-    return [f"`{query.name}`", who, f"{len(found.rows)}", f"{taken[0]:.0f}", warm]
+            return [f"`{query.name}`", who, "", f"over {TIMEOUT_S * 1000:.0f}", "", ""]
+        taken.append(cost)
+    again = taken[1:]
+    warm = [1000 * statistics.median(c.wall for c in again),
+            1000 * statistics.mean(c.cpu for c in again)] if again else []  # fmt: skip
+    cold = f"{1000 * taken[0].wall:.0f}"
+    return [f"`{query.name}`", who, f"{len(found.rows)}", cold, *(f"{ms:.0f}" for ms in warm)]
 
 
 if __name__ == "__main__":
