@@ -228,7 +228,7 @@ def test_a_load_that_was_cut_off_is_finished_by_an_upsert(
     assert store.counts() == {"User": 4}
     with pytest.raises(StoreError, match="upsert"):
         store.bulk_load("User", people)
-    assert store.upsert("User", people) == WriteCount(created=3, updated=4)
+    assert store.upsert("User", people) == WriteCount(created=3, unchanged=4)
     assert [r[1] for r in node_rows(store, "User", "createdAt")] == list(range(7))
 
 

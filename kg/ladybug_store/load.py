@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 import pyarrow as pa
 
+from kg.bare import bare_apart, updated_of
 from kg.errors import CountMismatch, StoreError
 from kg.ladybug_store.catalog import Columns, Target, columns, holder, target
 from kg.ladybug_store.columns import Rows, batches, identity_of, keys_of, name_of, stored
@@ -98,12 +99,17 @@ def _groups(kind: Target, rows: Rows, there: Columns) -> Iterator[pa.Table]:
 
 def _by_merging(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
     connection = writing.connection
-    before = count(connection, kind)
-    if merge(connection, kind, rows) != rows.num_rows:
+    found, created, updated = 0, 0, 0
+    for part in bare_apart(rows, keys_of(kind)):
+        before = count(connection, kind)
+        taken, other = merge(connection, kind, part)
+        came = count(connection, kind) - before
+        found, created = found + taken, created + came
+        updated += updated_of(part, keys_of(kind), other=other, created=came)
+    if found != rows.num_rows:
         if isinstance(kind, EdgeTable):
             Ends(connection, kind).check(rows)
         raise CountMismatch(f"{name_of(kind)}: the engine took fewer rows than the {rows.num_rows}")
-    created = count(connection, kind) - before
     if created and isinstance(kind, EdgeTable) and kind.type.key:
         at = rows.column_names.index(kind.type.key)
         moved = value(
@@ -115,7 +121,7 @@ def _by_merging(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
         )
         if moved is not None:
             raise _moved(kind, moved)
-    return WriteCount(created=created, updated=rows.num_rows - created)
+    return WriteCount(created, updated, unchanged=rows.num_rows - created - updated)
 
 
 def _by_difference(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
@@ -144,7 +150,8 @@ def _by_difference(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount
             Ends(connection, kind).check(created)
         copy(connection, kind, created)
     if changed.num_rows:
-        _compare(name_of(kind), changed.num_rows, merge(connection, kind, changed))
+        taken, _ = merge(connection, kind, changed)
+        _compare(name_of(kind), changed.num_rows, taken)
     writing.rows[name_of(kind)] = before + created.num_rows
     _compare(name_of(kind), writing.rows[name_of(kind)], count(connection, kind))
     return WriteCount(

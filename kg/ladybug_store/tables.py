@@ -87,27 +87,36 @@ def copy(connection: Any, target: Target, rows: pa.Table, edge_table: str | None
         _run(connection, text, rows.slice(at, COPY_ROWS))
 
 
-def merge(connection: Any, target: Target, rows: pa.Table) -> int:
-    """Create or change, row by row in the engine. Returns how many rows found their ends."""
+def merge(connection: Any, target: Target, rows: pa.Table) -> tuple[int, int]:
+    """Create or change, row by row in the engine. Returns how many rows found their ends, and how
+    many of them say other than what was there."""
     names = rows.column_names
     numbers = {name: f"c{k}" for k, name in enumerate(names)}
     if isinstance(target, NodeType):
-        text = f"MERGE (n:{target.label} {{{target.key}: c0}})"
+        entity, text = "n", f"MERGE (n:{target.label} {{{target.key}: c0}})"
     else:
         a, b = NODE_BY_LABEL[target.src], NODE_BY_LABEL[target.dst]
         key = target.type.key
         edge = f"{target.type.name} {{{key}: {numbers[key]}}}" if key else target.type.name
+        entity = "e"
         text = (
             f"MATCH (a:{a.label} {{{a.key}: c0}}) MATCH (b:{b.label} {{{b.key}: c1}}) "
             f"MERGE (a)-[e:{edge}]->(b)"
         )
-    changes = [
-        f"{property_of(target, name)} = {numbers[name]}"
-        for name in names
-        if name not in keys_of(target)
-    ]
-    changing = f" SET {', '.join(changes)}" if changes else ""
-    return int(value(connection, f"LOAD FROM $rows {text}{changing} RETURN count(*)", rows))
+    own = {property_of(target, n): numbers[n] for n in names if n not in keys_of(target)}
+    if not own:
+        return int(value(connection, f"LOAD FROM $rows {text} RETURN count(*)", rows)), 0
+    known = ", ".join([entity, *own.values()])
+    differs = " OR ".join(f"({p} IS NULL) <> ({c} IS NULL) OR {p} <> {c}" for p, c in own.items())
+    found = _run(
+        connection,
+        f"LOAD FROM $rows {text} "
+        f"WITH {known}, CASE WHEN {differs} THEN 1 ELSE 0 END AS other "
+        f"SET {', '.join(f'{p} = {c}' for p, c in own.items())} "
+        "RETURN count(*), CAST(sum(other) AS INT64)",
+        rows,
+    ).get_next()
+    return int(found[0]), int(found[1] or 0)
 
 
 def change(connection: Any, node: NodeType, rows: pa.Table) -> int:

@@ -75,15 +75,14 @@ def write_clusters(server: Server, derived: Clusters) -> dict[str, WriteCount]:
     """The new ones with their members, each in one transaction with what it held before."""
     if derived.new is None:
         return {}
-    created = server.write(partial(merge, kind=CATEGORY, rows=derived.new))
+    named = server.write(partial(merge, kind=CATEGORY, rows=derived.new))
     total = WriteCount()
     for key in derived.new["categoryId"].to_pylist():
         members = None
         if derived.members is not None:
             members = derived.members.filter(pc.equal(derived.members[DST], key))
         total += server.write(partial(_refill, key=key, members=members))
-    updated = derived.new.num_rows - created
-    return {"Category": WriteCount(created=created, updated=updated), "IN_CATEGORY": total}
+    return {"Category": named, "IN_CATEGORY": total}
 
 
 def remove_clusters(server: Server, derived: Clusters) -> dict[str, WriteCount]:

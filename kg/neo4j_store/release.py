@@ -76,7 +76,7 @@ def write_release(server: Server, tables: ReleaseTables) -> dict[str, WriteCount
 
 
 def _begin(tx: neo4j.ManagedTransaction, row: pa.Table, version: str) -> int:
-    created = merge(tx, RELEASE, row)
+    created = merge(tx, RELEASE, row).created
     run(tx, text.BEGIN_RELEASE, version=version).consume()
     return created
 

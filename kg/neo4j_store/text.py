@@ -109,11 +109,12 @@ def create_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
 
 
 def merge_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
+    """`n` says how many there are now, `other` how many of them say other than before."""
     key = kind.type.key
     return (
         f"{_each(columns)}"
         f"MERGE (n:{quoted(kind.name)} {{{quoted(key)}: {_p(columns, key)}}})"
-        f"{_set('n', columns, leave=(key,))}"
+        f"{_change('n', columns, leave=(key,))}"
     )
 
 
@@ -159,11 +160,12 @@ def create_edges(kind: EdgeKind, columns: Sequence[str]) -> str:
 
 
 def merge_edges(kind: EdgeKind, columns: Sequence[str]) -> str:
-    """For types without a key of their own: one edge a pair. `n` says how many pairs were found."""
+    """For types without a key of their own: one edge a pair. `n` says how many pairs were found,
+    `other` how many edges say other than before."""
     return (
         f"{_ends(kind, columns)}"
         f"MERGE (a)-[e:{quoted(kind.table.type.name)}]->(b)"
-        f"{_set('e', columns, leave=(SRC, DST))}\nRETURN count(e) AS n"
+        f"{_change('e', columns, leave=(SRC, DST))}"
     )
 
 
@@ -178,10 +180,11 @@ def known_edges(kind: EdgeKind, key: str) -> str:
 
 
 def set_edges(kind: EdgeKind, key: str, columns: Sequence[str]) -> str:
+    """Columns of events that are there: `n` of them, `other` of which say other than before."""
     return (
         f"{_each(columns)}"
         f"{_event(kind.table.type.name, key, _p(columns, key))}"
-        f"{_set('e', columns, leave=(SRC, DST, key))}\nRETURN count(e) AS n"
+        f"{_change('e', columns, leave=(SRC, DST, key))}"
     )
 
 
@@ -304,3 +307,20 @@ def _map(columns: Sequence[str], own: Sequence[str] | None = None) -> str:
 def _set(name: str, columns: Sequence[str], *, leave: Sequence[str]) -> str:
     parts = [f"{name}.{quoted(c)} = {_p(columns, c)}" for c in columns if c not in leave]
     return "\nSET " + ", ".join(parts) if parts else ""
+
+
+def _change(name: str, columns: Sequence[str], *, leave: Sequence[str]) -> str:
+    """SET, with a count of what was there and of what was other before."""
+    differs = [
+        f"({name}.{quoted(c)} IS NULL) <> ({_p(columns, c)} IS NULL) "
+        f"OR {name}.{quoted(c)} <> {_p(columns, c)}"
+        for c in columns
+        if c not in leave
+    ]
+    if not differs:
+        return f"\nRETURN count({name}) AS n, 0 AS other"
+    return (
+        f"\nWITH {name}, k, CASE WHEN {' OR '.join(differs)} THEN 1 ELSE 0 END AS differs"
+        f"{_set(name, columns, leave=leave)}"
+        f"\nRETURN count({name}) AS n, sum(differs) AS other"
+    )

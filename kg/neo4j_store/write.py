@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kg.bare import bare_apart, updated_of
 from kg.errors import CountMismatch, StoreError
 from kg.neo4j_store import text
 from kg.neo4j_store.columns import Column, sent
@@ -50,7 +51,7 @@ def bulk_load(
         if isinstance(kind, EdgeKind):
             check_ends(server, kind, rows.batches)
         # a node's edges next to each other: a fifth less for the server than in any order
-        for part in rows.transactions(_order(kind)):
+        for part in rows.transactions(_keys_of(kind)):
             server.write(partial(create_in_order, kind=kind, rows=part))
         return WriteCount(created=rows.num_rows)
 
@@ -65,12 +66,8 @@ def upsert(
         for part in rows.transactions():
             distinct = last_of_each_key(part, kind.key)
             # another writer may create one of these keys between our look and our write
-            created = server.write(partial(merge, kind=kind, rows=distinct), again=(CONSTRAINT,))
-            total += WriteCount(
-                created=created,
-                updated=distinct.num_rows - created,
-                unchanged=part.num_rows - distinct.num_rows,
-            )
+            total += server.write(partial(merge, kind=kind, rows=distinct), again=(CONSTRAINT,))
+            total += WriteCount(unchanged=part.num_rows - distinct.num_rows)
     return total
 
 
@@ -144,20 +141,38 @@ def create_in_order(tx: neo4j.ManagedTransaction, kind: NodeKind | EdgeKind, row
     return made
 
 
-def merge(tx: neo4j.ManagedTransaction, kind: NodeKind | EdgeKind, rows: pa.Table) -> int:
-    """Rows of distinct keys, new or known; returns how many were new."""
-    created = 0
+def merge(tx: neo4j.ManagedTransaction, kind: NodeKind | EdgeKind, rows: pa.Table) -> WriteCount:
+    """Rows of distinct keys, new or known."""
+    total = WriteCount()
     for piece in pieces(_in_key_order(kind, rows)):
-        if isinstance(kind, NodeKind):
-            statement = text.merge_nodes(kind, piece.column_names)
-            created += _counters(tx, statement, piece).nodes_created
-        elif (key := kind.table.type.key) is not None:
-            created += _merge_events(tx, kind, key, piece)
+        if isinstance(kind, EdgeKind) and (key := kind.table.type.key) is not None:
+            total += _merge_events(tx, kind, key, piece)
         else:
-            result = run(tx, text.merge_edges(kind, piece.column_names), **params(piece))
-            expect(kind, result.single(strict=True)["n"], piece.num_rows)
-            created += result.consume().counters.relationships_created
-    return created
+            for part in bare_apart(piece, _keys_of(kind)):
+                total += _merge_part(tx, kind, part)
+    return total
+
+
+def _merge_part(
+    tx: neo4j.ManagedTransaction, kind: NodeKind | EdgeKind, part: pa.Table
+) -> WriteCount:
+    """All of them bare, or none."""
+    statement = (
+        text.merge_nodes(kind, part.column_names)
+        if isinstance(kind, NodeKind)
+        else text.merge_edges(kind, part.column_names)
+    )
+    result = run(tx, statement, **params(part))
+    found = result.single(strict=True)
+    expect(kind, found["n"], part.num_rows)
+    counters = result.consume().counters
+    created = counters.nodes_created + counters.relationships_created
+    updated = updated_of(part, _keys_of(kind), other=found["other"], created=created)
+    return WriteCount(created, updated, unchanged=part.num_rows - created - updated)
+
+
+def _keys_of(kind: NodeKind | EdgeKind) -> tuple[str, ...]:
+    return (SRC, DST) if isinstance(kind, EdgeKind) else kind.key
 
 
 def _has_any(column: pa.ChunkedArray) -> bool:
@@ -184,19 +199,24 @@ def expect(kind: NodeKind | EdgeKind, done: int, rows: int) -> None:
         )
 
 
-def _merge_events(tx: neo4j.ManagedTransaction, kind: EdgeKind, key: str, rows: pa.Table) -> int:
+def _merge_events(
+    tx: neo4j.ManagedTransaction, kind: EdgeKind, key: str, rows: pa.Table
+) -> WriteCount:
     """Ask which events are there, create the rest, set the others: 75 µs a row, by MERGE 120."""
     found = run(tx, text.known_edges(kind, key), keys=sent(rows[key])).single(strict=True)
     at = np.array(found["at"], np.int64)
     known = rows.take(pa.array(at))
     _refuse_moved(kind, key, known, found["src"], found["dst"])
+    other = 0
     if known.num_rows:
         result = run(tx, text.set_edges(kind, key, known.column_names), **params(known))
-        expect(kind, result.single(strict=True)["n"], known.num_rows)
+        done = result.single(strict=True)
+        expect(kind, done["n"], known.num_rows)
+        other = done["other"]
     is_new = np.ones(rows.num_rows, bool)
     is_new[at] = False
     new = rows.filter(pa.array(is_new))
-    return create(tx, kind, new)
+    return WriteCount(create(tx, kind, new), other, unchanged=known.num_rows - other)
 
 
 def _refuse_moved(
@@ -218,11 +238,7 @@ def _refuse_moved(
 def _in_key_order(kind: NodeKind | EdgeKind, rows: pa.Table) -> pa.Table:
     """Two writers that lock nodes in the same order seldom deadlock; and neighbours in the table
     are neighbours in the store."""
-    return in_order(rows, _order(kind))
-
-
-def _order(kind: NodeKind | EdgeKind) -> tuple[str, ...]:
-    return (SRC, DST) if isinstance(kind, EdgeKind) else kind.key
+    return in_order(rows, _keys_of(kind))
 
 
 def _counters(

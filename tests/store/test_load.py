@@ -89,11 +89,37 @@ def test_an_upsert_into_an_empty_table_creates(store: GraphStore, name: str) -> 
 
 
 @pytest.mark.parametrize("name", sorted(SHOP))
-def test_an_upsert_of_what_is_there_creates_nothing(shop: GraphStore, name: str) -> None:
-    """The same rows twice are the same graph, and every row sent is accounted for."""
-    written = shop.upsert(name, SHOP[name])
-    assert (written.created, written.updated + written.unchanged) == (0, SHOP[name].num_rows)
+def test_an_upsert_of_what_is_there_changes_nothing(shop: GraphStore, name: str) -> None:
+    """The same rows twice are the same graph, and the answer says so."""
+    assert shop.upsert(name, SHOP[name]) == WriteCount(unchanged=SHOP[name].num_rows)
     assert shop.counts() == COUNTS
+
+
+def test_an_upsert_says_what_it_did_to_nodes(shop: GraphStore) -> None:
+    """New, changed, emptied, the same, and rows with nothing beside their key, new and known."""
+    rows = table(
+        "User",
+        userId=["eve", "ben", "ada", "cleo", "fay", "gus", "gus"],
+        createdAt=[50, 21, None, None, None, None, None],
+    )
+    assert shop.upsert("User", rows) == WriteCount(created=3, updated=2, unchanged=2)
+
+
+def test_an_upsert_says_what_it_did_to_events(shop: GraphStore) -> None:
+    """New, changed, and the same."""
+    rows = table(
+        "RATED", src=["ada", "dan", "ben"], dst=["ink", "mug", "pen"],
+        eventId=["r2", "r9", "r3"], rating=[4.5, 2.0, 1.0],
+    )  # fmt: skip
+    assert shop.upsert("RATED", rows) == WriteCount(created=1, updated=1, unchanged=1)
+
+
+def test_an_upsert_says_what_it_did_to_ties(shop: GraphStore) -> None:
+    """New, changed, and the same, with a value and without one."""
+    rows = table(
+        "FOLLOWS", src=["dan", "ben", "cleo"], dst=["ada"] * 3, since=[1, 99, None]
+    )  # fmt: skip
+    assert shop.upsert("FOLLOWS", rows) == WriteCount(created=1, updated=1, unchanged=1)
 
 
 def test_an_upsert_of_what_is_there_keeps_the_values(shop: GraphStore) -> None:
