@@ -106,9 +106,14 @@ def outcomes(
     last = int(at.max(initial=-1))
     since = assigned["assignedAt"].to_numpy()
     over = np.ones(len(since), np.bool_) if days is None else since + days * DAY <= last
+    until = moment(last) if last >= 0 else "never"
     if not over.any():
-        until = moment(last) if last >= 0 else "never"
         raise QueryError(f"nobody's {days} days are over: the last {event} here is of {until}")
+    if since.min(initial=last + 1) > last:
+        raise QueryError(
+            f"nothing can be said yet: the last {event} here is of {until}, before anybody got an "
+            "arm; load what came since"
+        )
     assigned = assigned.filter(pa.array(over))
     since = since[over]
     place = pc.index_in(snapshot.nodes["User"]["userId"], assigned["userId"].combine_chunks())

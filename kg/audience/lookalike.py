@@ -74,7 +74,8 @@ def lookalikes(
     wanted = pa.array(dict.fromkeys(seeds), pa.string())
     lost = wanted.filter(pc.invert(pc.is_in(wanted, users["userId"].combine_chunks())))
     if len(lost):
-        raise NotFound(f"no user {lost[0].as_py()[:80]!r} in {store.url}, and {len(lost) - 1} more")
+        more = f", nor {len(lost) - 1} more of the {len(wanted)} seeds" if len(lost) > 1 else ""
+        raise NotFound(f"no user {lost[0].as_py()[:80]!r} in {store.url}{more}")
     users = willing(users).sort_by("userId")
     users = users.filter(pc.is_valid(users["embedding"])).combine_chunks()
     flat = pc.list_flatten(users["embedding"]).to_numpy().astype(np.float64)

@@ -14,7 +14,7 @@ from kg.cli.audience import checked_suffix
 from kg.cli.audit import audited
 from kg.cli.options import Json, Store, open_chosen, pairs, store_url
 from kg.cli.output import note, print_json, print_line, print_table
-from kg.cli.people import people
+from kg.cli.people import people_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,7 +92,7 @@ def assign(
             now=int(time.time()),
             seed=seed,
             former=former,
-            only=None if among is None else stored_ids(graph, _ids(among)),
+            only=None if among is None else stored_ids(graph, people_of(among)),
             smallest=settings().smallest_audience,
         )
         act.rows = {"User": found.rows.num_rows}
@@ -123,18 +123,6 @@ def _shares(given: list[str]) -> dict[str, float]:
         except ValueError as e:
             raise typer.BadParameter(f"{text!r} is no share", param_hint="--arm") from e
     return shares
-
-
-def _ids(file: Path) -> list[str]:
-    """Of an exported audience, or one a line."""
-    import pyarrow as pa
-
-    from kg.table_files import SUFFIXES, read_table
-
-    if file.suffix not in SUFFIXES:
-        return people(None, file)
-    found: list[str] = read_table(file, {"userId": pa.string()})["userId"].drop_null().to_pylist()
-    return found
 
 
 @ab.command("report")

@@ -12,7 +12,7 @@ import typer
 from kg.cli.audit import audited
 from kg.cli.options import Json, Store, open_chosen, pairs, store_url
 from kg.cli.output import note, print_json, print_line, print_table
-from kg.cli.people import people
+from kg.cli.people import people_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -192,7 +192,11 @@ def _range(text: str) -> Range:
 def lookalike(
     seed: Annotated[
         Path,
-        typer.Option("--seed", metavar="FILE", help="The users to be like, one id a line."),
+        typer.Option(
+            "--seed",
+            metavar="FILE",
+            help="The users to be like: an audience's file, or one id a line.",
+        ),
     ],
     size: Annotated[int, typer.Option("-k", "--size", min=1, help="How many users.")] = 1000,
     output: Output = None,
@@ -214,7 +218,7 @@ def lookalike(
     checked_suffix(output)
     url = store_url(store)
     with audited("audience lookalike", url) as act, open_chosen(url) as graph:
-        ids = stored_ids(graph, people(None, seed))
+        ids = stored_ids(graph, people_of(seed))
         found = lookalikes(graph, ids, size, smallest=settings().smallest_audience)
         act.release, act.rows = found.release, {"User": found.users.num_rows}
         _write(found.users, output, act.files)

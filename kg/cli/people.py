@@ -26,3 +26,15 @@ def people(users: list[str] | None, file: Path | None) -> list[str]:
     if not named:
         raise typer.BadParameter("give a USER, or --file FILE with one a line")
     return list(dict.fromkeys(named))
+
+
+def people_of(file: Path) -> list[str]:
+    """Of an audience's file (.csv or .parquet, with a column userId), or one a line."""
+    import pyarrow as pa
+
+    from kg.table_files import SUFFIXES, read_table
+
+    if file.suffix not in SUFFIXES:
+        return people(None, file)
+    found: list[str] = read_table(file, {"userId": pa.string()})["userId"].drop_null().to_pylist()
+    return found

@@ -72,6 +72,12 @@ def test_a_window_of_days(store: GraphStore) -> None:
     assert (sorted(values(found)), found.waiting) == (["ada", "ben", "dan"], 1)
 
 
+def test_arms_that_are_younger_than_all_events_say_nothing(store: GraphStore) -> None:
+    """Rather than that no arm did anything: the last purchase is five days old."""
+    with pytest.raises(QueryError, match="before anybody got an arm; load what came since"):
+        outcomes(store, assigned({"ada": 4, "ben": 4, "cleo": 4, "dan": 4}))
+
+
 def test_a_window_that_is_over_for_nobody(store: GraphStore) -> None:
     """Is an error that says how far the events go."""
     with pytest.raises(QueryError, match="nobody's 90 days are over: the last PURCHASED"):

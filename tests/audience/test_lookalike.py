@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from kg.audience.lookalike import Space, _curve, lookalikes
@@ -14,6 +15,7 @@ from kg.audit import acts
 from kg.cli import main
 from kg.errors import GroupTooSmall, NotFound, ReleaseError
 from kg.store import GraphStore, open_store
+from kg.table_files import write_table
 from tests.audience.crowd import NO_VECTOR, OBJECTS, USERS
 
 SEEDS = USERS[0:24:2]
@@ -102,8 +104,10 @@ def test_a_small_audience_is_refused(store: GraphStore) -> None:
 
 
 def test_an_unknown_seed_is_named(store: GraphStore) -> None:
-    with pytest.raises(NotFound, match="no user 'zoe'"):
+    with pytest.raises(NotFound, match="no user 'zoe' in [^,]*$"):
         lookalikes(store, [*SEEDS, "zoe"], 10)
+    with pytest.raises(NotFound, match="no user 'zoe' in .*, nor 1 more of the 14 seeds"):
+        lookalikes(store, [*SEEDS, "zoe", "zed"], 10)
 
 
 def test_without_a_release_there_is_nobody_to_be_like(tmp_path: Path) -> None:
@@ -128,3 +132,14 @@ def test_the_command(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (act.command, act.release, act.rows) == ("audience lookalike", "r2", {"User": 17})
     assert main(asked) == 0
     assert "17 of 46 users, like 12 seeds, by release r2, in like.csv" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["tea.csv", "tea.parquet"])
+def test_the_file_of_an_audience_is_seeds(
+    desk: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """What `kg audience` wrote, it reads."""
+    users = pa.table({"userId": list(SEEDS), "churnRisk": [0.5] * len(SEEDS)})
+    write_table(users, desk / name)
+    assert main(["audience", "lookalike", "--seed", name, "-k", "17", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["seeds"] == 12
