@@ -104,9 +104,9 @@ def test_a_small_audience_is_refused(store: GraphStore) -> None:
 
 
 def test_an_unknown_seed_is_named(store: GraphStore) -> None:
-    with pytest.raises(NotFound, match="no user 'zoe' in [^,]*$"):
+    with pytest.raises(NotFound, match=r"no user 'zoe' in [^,]*$"):
         lookalikes(store, [*SEEDS, "zoe"], 10)
-    with pytest.raises(NotFound, match="no user 'zoe' in .*, nor 1 more of the 14 seeds"):
+    with pytest.raises(NotFound, match=r"no user 'zoe' in .*, nor 1 more of the 14 seeds"):
         lookalikes(store, [*SEEDS, "zoe", "zed"], 10)
 
 
