@@ -136,7 +136,7 @@ def _says(kind: str, row: _Row) -> str:
     parts = [_DID.get(kind, kind) if kind in BEHAVIOURS else kind, row["title"] or row["itemId"]]
     facts = []
     if row["rating"] is not None:
-        facts.append(f"{row['rating']:g} stars")
+        facts.append(f"{row['rating']:g} star{'' if row['rating'] == 1 else 's'}")
     if row["at"] is not None:
         facts.append(moment(row["at"] - row["at"] % 86_400))
     if facts:

@@ -175,7 +175,7 @@ def covers(case: Case, limits: Thresholds) -> GateResult:
         passed=figure is None or figure >= limits.coverage,
         figure=figure,
         threshold=limits.coverage,
-        says=f"{shown(figure)} of the users with events have an interest",
+        says=f"{len(acted) - len(silent):,} of {len(acted):,} users with events have an interest",
         users=silent.slice(0, SHOWN).to_pylist(),
     )
 

@@ -132,6 +132,7 @@ def test_silence_about_active_users_is_stopped() -> None:
     """Thirty of forty have no interest; some of them are named."""
     (gate,) = [g for g in check(Case(HEALTH, release(list(range(40)), said=10))) if not g.passed]
     assert (gate.gate, gate.figure) == ("covers", 0.25)
+    assert gate.says == "10 of 40 users with events have an interest"
     assert gate.users[0] == "u10"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kg.errors import NotFound
-from kg.evidence import SNIPPET, Evidence, in_words, resolve, snippet
+from kg.evidence import SNIPPET, Evidence, event_evidence, in_words, resolve, snippet
 from kg.person import person
 from kg.store import GraphStore
 from tests.small_shop import AS_OF, DAY, VERSION, ago
@@ -129,6 +129,13 @@ def test_evidence_that_is_gone(shop_store: GraphStore) -> None:
 def test_evidence_of_friends_with_odd_ids(shop_store: GraphStore) -> None:
     """An id may hold colons."""
     assert resolve(shop_store, "ada", ["FOLLOWS:a:b"])["FOLLOWS:a:b"].user_id == "a:b"
+
+
+def test_one_star_is_one() -> None:
+    """Two are stars."""
+    row = {"kind": "RATED", "title": "Telecaster", "itemId": "tele", "at": None, "text": None}
+    told = [event_evidence("RATED:r", "RATED", [{**row, "rating": n}]).says for n in (1.0, 2.0)]
+    assert told == ["rated Telecaster (1 star)", "rated Telecaster (2 stars)"]
 
 
 def test_evidence_of_others_is_not_shown(shop_store: GraphStore) -> None:

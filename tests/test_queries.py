@@ -113,8 +113,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {
         ["nothing", 1, 0, 0.0],
     ]),
     "release_health": ({}, [
-        [VERSION, "live", 8, AS_OF, 30, AS_OF + 86_400, AS_OF + 2 * 86_400, None,
-         '{"ndcg20": 0.2}'],
+        [VERSION, "live", 8, AS_OF, 30, AS_OF + 86_400, AS_OF + 2 * 86_400, None],
     ]),
     "returned_items": ({}, [["strat", "Stratocaster", 2.0, 1.0, 0.5]]),
     "rising_interests": ({}, [
