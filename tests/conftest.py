@@ -1,15 +1,17 @@
-"""The Neo4j the tests run on: one server a session, and a plain word where there is none."""
+"""The Neo4j the tests run on: one server a worker, and a plain word where there is none."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 
 from kg.store import GraphStore, open_store
 from tests import small_shop
 from tests.neo4j_server import NoServer, start
+from tests.neo4j_server.graphs import Graphs
 from tests.neo4j_server.wipe import WIPE, is_empty, wipe
 
 NEO4J_VARIABLES = (
@@ -72,14 +74,19 @@ def empty_neo4j(neo4j_url: str) -> str:
     return neo4j_url
 
 
+@pytest.fixture(scope="session")
+def neo4j_graphs(neo4j_url: str) -> Graphs:
+    """The same with a graph that is loaded once and put back for each who asks for it."""
+    return Graphs(neo4j_url)
+
+
 @pytest.fixture(scope="module", params=["ladybug", pytest.param("neo4j", marks=pytest.mark.neo4j)])
 def shop_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store of each kind with `tests.small_shop` in it; its tests read and never write."""
     if request.param == "neo4j":
-        url = str(request.getfixturevalue("neo4j_url"))
-        wipe(url)
-    else:
-        url = f"ladybug://{tmp_path_factory.mktemp('shop')}/kg.lbug"
+        graphs: Graphs = request.getfixturevalue("neo4j_graphs")
+        return graphs.have("small shop", small_shop.load)
+    url = f"ladybug://{tmp_path_factory.mktemp('shop')}/kg.lbug"
     with open_store(url) as store:
         small_shop.load(store)
     return url
@@ -94,17 +101,35 @@ def shop_store(shop_url: str) -> Iterator[GraphStore]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for the server is a `neo4j` test, marked or not."""
+    """A test that asks for the server is a `neo4j` test, marked or not. Workers take whole files,
+    whose tests share fixtures; a server that is not a worker's own is left to one of them."""
     for item in items:
+        group = item.nodeid.split("::")[0]
         if {"neo4j_url", "empty_neo4j"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.neo4j)
+        if os.environ.get("NEO4J_URI") and item.get_closest_marker("neo4j"):
+            group = "neo4j"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI a run without Neo4j has failed."""
-    if _not_run in session.config.stash and _in_ci() and session.exitstatus == 0:
+    """In CI a run without Neo4j has failed. A worker tells the one who sums up."""
+    stash = session.config.stash
+    if _not_run in stash and _in_ci() and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if hasattr(session.config, "workeroutput"):
+        said = {"server": stash.get(_server, None), "not_run": stash.get(_not_run, None)}
+        session.config.workeroutput["neo4j"] = said
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended: what it said of Neo4j."""
+    said = getattr(node, "workeroutput", {}).get("neo4j", {})
+    for key, name in ((_server, "server"), (_not_run, "not_run")):
+        if said.get(name):
+            node.config.stash[key] = said[name]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

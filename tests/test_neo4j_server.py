@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from kg.neo4j_store import Neo4jStore
+from tests import small_shop
 from tests.conftest import NEO4J_VARIABLES
-from tests.neo4j_server import NoServer, choice, guard, jars, java, start
+from tests.neo4j_server import NoServer, choice, graphs, guard, jars, java, start
+from tests.neo4j_server.wipe import session_at
 from tests.store.tables import table
 
 ROOT = Path(__file__).parents[1]
@@ -182,9 +184,12 @@ def nothing(tmp_path: Path) -> Mapping[str, str]:
     return {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
 
 
-def test_a_run_without_neo4j_ends_with_a_plain_word(nothing: Mapping[str, str]) -> None:
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_without_neo4j_ends_with_a_plain_word(
+    nothing: Mapping[str, str], workers: str
+) -> None:
     """How many tests did not run and how to have them, in the last lines."""
-    done = pytest_run(**nothing)
+    done = pytest_run("-n", workers, "--dist", "loadgroup", **nothing)
     last = done.stdout.splitlines()[-7:]
     assert "the Neo4j half did not run" in last[0]
     assert last[1].startswith("1 tests were skipped: no `docker` on PATH")
@@ -192,9 +197,10 @@ def test_a_run_without_neo4j_ends_with_a_plain_word(nothing: Mapping[str, str]) 
     assert done.returncode == 0
 
 
-def test_in_ci_a_run_without_neo4j_has_failed(nothing: Mapping[str, str]) -> None:
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_in_ci_a_run_without_neo4j_has_failed(nothing: Mapping[str, str], workers: str) -> None:
     """With the same words."""
-    done = pytest_run(CI="true", **nothing)
+    done = pytest_run("-n", workers, "--dist", "loadgroup", CI="true", **nothing)
     assert "the Neo4j half did not run" in done.stdout
     assert done.returncode == 1
 
@@ -216,6 +222,27 @@ def test_somebody_s_data_is_not_wiped(empty_neo4j: str) -> None:
         assert "set KG_TEST_WIPE=1 to allow that" in done.stdout
         assert done.returncode == 1
         assert store.counts() == {"User": 1}
+
+
+def test_a_graph_is_put_back_as_it_was(neo4j_graphs: graphs.Graphs) -> None:
+    """Nodes, edges, every property, and the vector indexes that a publish makes."""
+    found = []
+    for _ in range(2):
+        with session_at(neo4j_graphs.have("small shop", small_shop.load)) as session:
+            found.append(graphs.read(session))
+    loaded, put_back = map(contents, found)
+    assert loaded == put_back
+    assert all(loaded)
+
+
+def contents(graph: graphs.Graph) -> tuple[list[str], list[str], list[str]]:
+    """In no order of nodes: an edge as its two nodes, type and properties."""
+    nodes = [repr((sorted(n["labels"]), sorted(n["properties"].items()))) for n in graph.nodes]
+    edges = [
+        repr((nodes[e["src"]], e["type"], nodes[e["dst"]], sorted(e["properties"].items())))
+        for e in graph.edges
+    ]
+    return sorted(nodes), sorted(edges), sorted(graph.indexes)
 
 
 def test_the_guard_needs_nothing_but_python() -> None:

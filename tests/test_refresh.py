@@ -56,9 +56,14 @@ def live(
     staged, folder = shop
     shutil.copytree(folder / "releases", tmp_path / "releases")
     if request.param == "neo4j":
-        with open_store(request.getfixturevalue("empty_neo4j")) as store:
+
+        def fill(store: GraphStore) -> None:
+            kept = Path(shutil.copytree(folder / "releases", tmp_path / "published"))
             ingest(staged, store)
-            publish(store, tmp_path / "releases", versions(tmp_path / "releases")[0], now=NOW)
+            publish(store, kept, versions(kept)[0], now=NOW)
+
+        graphs = request.getfixturevalue("neo4j_graphs")
+        with open_store(graphs.have("synthetic shop, refreshed", fill)) as store:
             yield store
     else:
         shutil.copy(folder / "kg.lbug", tmp_path)

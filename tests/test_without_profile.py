@@ -20,11 +20,18 @@ from tests.small_shop import AS_OF, DAY
 @pytest.fixture(params=["ladybug", pytest.param("neo4j", marks=pytest.mark.neo4j)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
     """The small shop as loaded, before any publish."""
-    is_neo4j = request.param == "neo4j"
-    url = request.getfixturevalue("empty_neo4j") if is_neo4j else f"ladybug://{tmp_path}/kg.lbug"
+    if request.param == "neo4j":
+        url = request.getfixturevalue("neo4j_graphs").have("unpublished small shop", unpublished)
+    else:
+        url = f"ladybug://{tmp_path}/kg.lbug"
+        with open_store(url) as empty:
+            unpublished(empty)
     with open_store(url) as opened:
-        small_shop.load(opened, published=False)
         yield opened
+
+
+def unpublished(store: GraphStore) -> None:
+    small_shop.load(store, published=False)
 
 
 def view(store: GraphStore, user: str, item: str, at: int) -> None:

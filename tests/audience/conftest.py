@@ -8,17 +8,16 @@ import pytest
 
 from kg.store import open_store
 from tests.audience import crowd
-from tests.neo4j_server.wipe import wipe
+from tests.neo4j_server.graphs import Graphs
 
 
 @pytest.fixture(scope="module", params=["ladybug", pytest.param("neo4j", marks=pytest.mark.neo4j)])
 def crowd_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Its tests read and never write."""
     if request.param == "neo4j":
-        url = str(request.getfixturevalue("neo4j_url"))
-        wipe(url)
-    else:
-        url = f"ladybug://{tmp_path_factory.mktemp('crowd')}/kg.lbug"
+        graphs: Graphs = request.getfixturevalue("neo4j_graphs")
+        return graphs.have("crowd", crowd.load)
+    url = f"ladybug://{tmp_path_factory.mktemp('crowd')}/kg.lbug"
     with open_store(url) as store:
         crowd.load(store)
     return url

@@ -14,14 +14,14 @@ WIPE = "KG_TEST_WIPE"
 
 
 def is_empty(url: str) -> bool:
-    with _session(url) as session:
+    with session_at(url) as session:
         return session.run("MATCH (n) RETURN n LIMIT 1").single() is None
 
 
 def wipe(url: str, *, schema: bool = False) -> None:
     """Removes all data and the vector indexes that publishes made; with `schema` the constraints
     and all other indexes too."""
-    with _session(url) as session:
+    with session_at(url) as session:
         # edges first: 5,000 nodes may have more of them than one transaction holds
         for what in ("()-[x]->()", "(x)"):
             session.run(
@@ -36,7 +36,7 @@ def wipe(url: str, *, schema: bool = False) -> None:
 
 
 @contextmanager
-def _session(url: str) -> Iterator[neo4j.Session]:
+def session_at(url: str) -> Iterator[neo4j.Session]:
     settings = Neo4jSettings()
     secret = settings.secret()
     auth = None if secret is None else (settings.username, secret)

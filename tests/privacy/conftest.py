@@ -64,15 +64,20 @@ def shop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shop(empty_url: str, desk: Path, shop_file: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+def shop(
+    request: pytest.FixtureRequest,
+    empty_url: str,
+    desk: Path,
+    shop_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Shop:
     """`tests.small_shop`, published, its release beside it."""
     monkeypatch.setenv("KG_RELEASES", str(desk / "releases"))
     monkeypatch.setenv("KG_STORE", empty_url)
     if empty_url.startswith("ladybug"):
         shutil.copy(shop_file, desk / "kg.lbug")
     else:
-        with open_store(empty_url) as store:
-            small_shop.load(store)
+        request.getfixturevalue("neo4j_graphs").have("small shop", small_shop.load)
     save_release(desk / "releases")
     return Shop(empty_url, desk)
 

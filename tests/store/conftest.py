@@ -48,12 +48,18 @@ def store(store_url: str, files: dict[str, Path]) -> Iterator[GraphStore]:
 
 
 @pytest.fixture
-def shop(store_url: str, files: dict[str, Path]) -> Iterator[GraphStore]:
+def shop(
+    request: pytest.FixtureRequest, store_url: str, files: dict[str, Path]
+) -> Iterator[GraphStore]:
     """With `tests.store.tables.SHOP` in it."""
     if store_url.startswith("ladybug"):
         shutil.copy(files["shop"], store_url.removeprefix("ladybug://"))
+    else:
+        request.getfixturevalue("neo4j_graphs").have("shop", with_shop)
     with open_store(store_url) as opened:
-        if opened.dialect != "ladybug":
-            opened.ensure_schema()
-            load_shop(opened, SHOP)
         yield opened
+
+
+def with_shop(store: GraphStore) -> None:
+    store.ensure_schema()
+    load_shop(store, SHOP)
