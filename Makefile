@@ -20,8 +20,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 demo: install    ## a synthetic shop: load, train, publish, look
 	$(BIN)/kg demo
 
-test: install    ## the whole suite, with a real Neo4j
-	$(BIN)/python -m pytest
+test: install    ## the whole suite, with a real Neo4j, in two processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: install   ## lint, format and types
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -32,12 +33,17 @@ def fetch(version: str, timeout_s: float = 900.0) -> Path:
     if maven is None:
         raise CannotFetch("no `mvn` on PATH to fetch Neo4j's jars with")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="fetching-") as scratch:
+    with (
+        (target.parent / "fetching.lock").open("w") as lock,
+        tempfile.TemporaryDirectory(dir=target.parent, prefix="fetching-") as scratch,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.is_dir():  # another worker was faster
+            return target
         partial = Path(scratch) / "lib"
         _maven(maven, version, partial, timeout_s)
         _check(partial)
-        if not target.is_dir():  # another run may have been faster
-            partial.replace(target)
+        partial.replace(target)
     return target
 
 
