@@ -14,8 +14,10 @@ from pydantic import BaseModel
 
 from kg.config import Neo4jSettings, Settings, releases_folder
 from kg.errors import KgError
+from kg.queries import packaged
 from kg.releases import verify, versions
-from kg.store import open_store
+from kg.stale import marks
+from kg.store import GraphStore, open_store
 
 Status = Literal["ok", "missing", "broken"]
 
@@ -156,6 +158,7 @@ def _store(url: str) -> Iterator[Finding]:
     try:
         with open_store(url, read_only=True) as store:
             counts, missing = store.counts(), store.missing_schema()
+            profiles = [] if missing or not counts else [_profiles(store, counts.get("User", 0))]
     except KgError as e:
         yield Finding(what="store", status="broken", detail=str(e), mend="see the message")
         return
@@ -176,6 +179,29 @@ def _store(url: str) -> Iterator[Finding]:
             else "all keys and tables are there",
             mend="kg doctor --mend" if missing else None,
         )
+    yield from profiles
+
+
+def _profiles(store: GraphStore, users: int) -> Finding:
+    """Which release readers see, and whether it knows of all that was loaded."""
+    states = [
+        (r["version"], r["status"]) for r in packaged()["release_health"].run(store).records()
+    ]
+    live = next((version for version, status in states if status == "live"), None)
+    writing = next((version for version, status in states if status == "writing"), None)
+    stale = marks(store).num_rows
+    if writing is not None:
+        detail, mend = f"release {writing} is half written", f"kg publish {writing}"
+    elif live is None:
+        detail, mend = "no release is live", "kg retrain"
+    elif stale:
+        detail = f"release {live} is live; edges of {stale:,} of {users:,} users changed since"
+        mend = "kg refresh"
+    else:
+        return Finding(
+            what="profiles", status="ok", detail=f"release {live} is live, and all fresh"
+        )
+    return Finding(what="profiles", status="missing", detail=detail, mend=mend)
 
 
 def mend(store_url: str) -> list[str]:

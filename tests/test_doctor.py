@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kg.cli import main
+from kg.config import Settings
+from kg.doctor import Finding, examine
+from kg.stale import mark
 from kg.store import GraphStore, open_store
+from tests import small_shop
 from tests.store.tables import SHOP, load_shop
 
 STORES = [pytest.param("ladybug"), pytest.param("neo4j", marks=pytest.mark.neo4j)]
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
+    """Nothing is in it but the schema."""
+    url = f"ladybug://{tmp_path}/kg.lbug"
+    if request.param == "neo4j":
+        url = str(request.getfixturevalue("empty_neo4j"))
+    with open_store(url) as opened:
+        opened.ensure_schema()
+        yield opened
 
 
 @pytest.fixture(params=STORES)
@@ -65,3 +81,33 @@ def test_mending_makes_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["doctor", "--store", f"ladybug://{tmp_path}/none.lbug", "--mend"]) == 1
     assert "no store there yet" in capsys.readouterr().err
     assert not (tmp_path / "none.lbug").exists()
+
+
+def profiles(store: GraphStore) -> Finding:
+    here = Settings(releases=Path("releases"))
+    return next(f for f in examine(here, store.url) if f.what == "profiles")
+
+
+def test_who_waits_for_a_refresh_is_counted(store: GraphStore) -> None:
+    """With the release that readers see, and the command."""
+    small_shop.load(store)
+    assert profiles(store).status == "ok"
+    mark(store, ["ada", "ben"], at=small_shop.AS_OF + 1)
+    found = profiles(store)
+    assert found.detail == "release r2 is live; edges of 2 of 9 users changed since"
+    assert found.mend == "kg refresh"
+
+
+def test_a_publish_that_was_cut_off_is_named(store: GraphStore) -> None:
+    """With the command that ends it."""
+    small_shop.load(store)
+    store.query(
+        "MATCH (r:ProfileRelease {version: 'r2'}) SET r.status = 'writing'", read_only=False
+    )
+    assert profiles(store).mend == "kg publish r2"
+
+
+def test_a_store_that_was_never_published_asks_for_a_training(store: GraphStore) -> None:
+    """Rather than calling that healthy."""
+    load_shop(store, SHOP)
+    assert (profiles(store).status, profiles(store).mend) == ("missing", "kg retrain")

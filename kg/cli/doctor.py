@@ -18,7 +18,7 @@ def doctor(
     store: Store = None,
     json_: Json = False,
 ) -> None:
-    """Look at Python, packages, extras, GPU, text encoder, store, schema and releases.
+    """Look at Python, packages, extras, GPU, text encoder, store, schema, profiles and releases.
 
     Changes nothing without --mend. Exits 1 where something that is needed is broken.
 
