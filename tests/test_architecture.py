@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,7 @@ MODULES = modules()
 
 def imports(module: str, *, at_start_only: bool = False) -> Iterator[str]:
     """Absolute names a module imports; with `at_start_only`, those that run on import."""
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    for node in _nodes(tree, at_start_only):
+    for node in _nodes(_tree(module), at_start_only):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -61,6 +61,11 @@ def imports(module: str, *, at_start_only: bool = False) -> Iterator[str]:
             for alias in node.names:
                 name = f"{base}.{alias.name}"
                 yield name if name in MODULES else base
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
 def _nodes(tree: ast.AST, at_start_only: bool) -> Iterator[ast.AST]:
