@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,9 +98,14 @@ def query(
         named = find_query(known, str(name))
         arguments = _pairs(named, given or [])
         types = [c.type for c in named.columns]
-        with open_chosen(url) as graph:
+        # a file outlives the look: an erasure must find it
+        written = audited(f"query {named.name}", url) if output else nullcontext()
+        with written as act, open_chosen(url) as graph:
             arguments = _with_stored_ids(graph, arguments)
             result = named.run(graph, arguments, timeout_s=timeout, max_rows=limit)
+            if act is not None and output is not None:
+                act.rows = {"rows": len(result.rows)}
+                act.files.append(output)
         result, hidden = large_enough(result, settings().min_group)
         if hidden:
             note(f"{hidden} rows about fewer than {settings().min_group} users are not shown")

@@ -10,6 +10,7 @@ import pytest
 
 from gnn.text_cache import TextCache
 from gnn.text_keys import distinct, keys_of
+from kg.audit import acts
 from kg.cli import main
 from kg.config import settings
 from kg.errors import ConfigError, NotFound
@@ -132,6 +133,16 @@ def test_exports_lose_the_users_rows(shop: Shop, format_: str) -> None:
     if format_ != "parquet":  # which is compressed
         assert b"ada" not in data
         assert b"gus" in data
+
+
+def test_files_of_named_queries_lose_them_too(shop: Shop) -> None:
+    """Those, too, are taken out of the store, and leave a line in the audit."""
+    assert main(["query", "best_users", "--format", "csv", "-o", "best.csv"]) == 0
+    assert [(a.command, a.rows) for a in acts(shop.home)] == [("query best_users", {"rows": 6})]
+    assert look(shop, "ada").files
+    erase(shop, "ada")
+    assert look(shop, "ada").files == {}
+    assert "ada" not in Path("best.csv").read_text()
 
 
 def test_results_of_queries_lose_them_too(shop: Shop) -> None:
