@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kg.neo4j_store import Neo4jStore, text
+from kg.neo4j_store import Neo4jStore, read_text, text
 from kg.neo4j_store.connection import run
 from kg.neo4j_store.kinds import edge_kind, node_kind
 from kg.schema import DST, EDGE_TABLES
@@ -32,9 +32,9 @@ STATEMENTS = {
     "merge edges": text.merge_edges(FOLLOWS, ["src", "dst", "since"]),
     "delete edges at src": text.delete_edges_of(INTERESTS),
     "delete edges at dst": text.delete_edges_of(edge_kind("IN_CATEGORY", {}), DST),
-    "node page": text.node_page(USER, ["userId", "createdAt"]),
-    "degrees": text.degrees(EDGE_TABLES["RATED"]),
-    "edge page": text.edge_page(EDGE_TABLES["RATED"], ["rating"], until=True),
+    "node page": read_text.node_page(USER, ["userId", "createdAt"]),
+    "degrees": read_text.degrees(EDGE_TABLES["RATED"]),
+    "edge page": read_text.edge_page(EDGE_TABLES["RATED"], ["rating"], until=True),
 }
 
 GIVEN: dict[str, Any] = {f"p{i}": [] for i in range(9)} | {

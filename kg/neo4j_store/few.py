@@ -10,7 +10,7 @@ import pyarrow as pa
 
 import kg.around
 from kg.errors import CountMismatch, StoreError
-from kg.neo4j_store import text
+from kg.neo4j_store import read_text, text
 from kg.neo4j_store.columns import sent
 from kg.neo4j_store.connection import Server, run
 from kg.neo4j_store.kinds import edge_kind, node_kind
@@ -60,7 +60,7 @@ def _edges_at(
         if name not in kinds or name in (SRC, DST):
             raise StoreError(f"{edge.name} has no column {name!r} to export")
     types = {SRC: Type.STRING, DST: Type.STRING, **{n: kinds[n] for n in names}}
-    statement = text.edges_at(edge, names, end)
+    statement = read_text.edges_at(edge, names, end)
     pages = [
         table_of(list(run(tx, statement, keys=sent(part["key"])).single(strict=True)), types)
         for part in pieces(pa.table({"key": users}), USERS)

@@ -11,7 +11,7 @@ import neo4j
 import numpy as np
 import pyarrow as pa
 
-from kg.neo4j_store import text
+from kg.neo4j_store import read_text
 from kg.neo4j_store.columns import fixed_width
 from kg.neo4j_store.connection import Server, run
 from kg.neo4j_store.kinds import EdgeKind, NodeKind
@@ -39,7 +39,7 @@ def read_nodes(server: Server, kind: NodeKind, columns: Sequence[str]) -> pa.Tab
     """The key and the columns asked for, in key order."""
     names = [kind.type.key, *(c for c in columns if c != kind.type.key)]
     types = {n: kind.columns[n] for n in names}
-    statement = text.node_page(kind, names)
+    statement = read_text.node_page(kind, names)
     pages: list[pa.Table] = []
     pace, start, more = Pace(), "", True
     while more:
@@ -68,7 +68,7 @@ def read_edges(
     `sources` are the keys of all source nodes in key order."""
     types = {DST: Type.STRING, **{c: kind.columns[c] for c in columns}}
     timed = until is not None and "at" in kind.columns
-    statement = text.edge_page(kind.table, columns, until=timed)
+    statement = read_text.edge_page(kind.table, columns, until=timed)
     pace = Pace()
     for first, last in _ranges(server, kind, sources, pace):
         keys, places, *lists = server.read(
@@ -84,7 +84,7 @@ def _ranges(
     server: Server, kind: EdgeKind, sources: pa.ChunkedArray, pace: Pace
 ) -> Iterator[tuple[str, str]]:
     """Ranges of source keys with about `pace.rows` edges each; a node with more is one alone."""
-    statement = text.degrees(kind.table)
+    statement = read_text.degrees(kind.table)
     for start in range(0, len(sources), SOURCES):
         keys = sources.slice(start, SOURCES)
         first, last = keys[0].as_py(), keys[-1].as_py()

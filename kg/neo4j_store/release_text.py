@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kg.neo4j_store.kinds import EdgeKind, NodeKind
-from kg.neo4j_store.text import quoted
-from kg.schema import NODE_BY_LABEL
+from kg.neo4j_store.text import quoted, seek
 
 LOCK = "KgLock"
 """Label of the node that whoever publishes holds locked."""
@@ -35,24 +34,14 @@ def nodes_at(kind: NodeKind, columns: Sequence[str]) -> str:
 
     All properties at once: one by one, each would be looked for in the node's chain of them."""
     lists = ", ".join(f"[n IN ns | n.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
-    return (
-        f"UNWIND $keys AS key {_seek('n', kind.name, 'key')} WITH collect(n) AS ns RETURN {lists}"
-    )
+    return f"UNWIND $keys AS key {seek('n', kind.name, 'key')} WITH collect(n) AS ns RETURN {lists}"
 
 
 def delete_pairs(kind: EdgeKind) -> str:
     """The edges of this table from $src[k] to $dst[k]."""
     t = kind.table
     return (
-        f"UNWIND range(0, size($src) - 1) AS k {_seek('a', t.src, '$src[k]')} "
-        f"{_seek('b', t.dst, '$dst[k]')} "
+        f"UNWIND range(0, size($src) - 1) AS k {seek('a', t.src, '$src[k]')} "
+        f"{seek('b', t.dst, '$dst[k]')} "
         f"MATCH (a)-[e:{quoted(t.type.name)}]->(b) DELETE e"
-    )
-
-
-def _seek(name: str, label: str, value: str) -> str:
-    key = quoted(NODE_BY_LABEL[label].key)
-    return (
-        f"MATCH ({name}:{quoted(label)} {{{key}: {value}}}) "
-        f"USING INDEX SEEK {name}:{quoted(label)}({key})"
     )

@@ -1,4 +1,4 @@
-"""All Cypher the store sends by itself, in what Cypher 5 and Cypher 25 share.
+"""Cypher of the schema, of what is there and of loads, in what Cypher 5 and Cypher 25 share.
 
 Made from schema names only, quoted; every value travels as a parameter. Rows come as columns: the
 column at place i of a table is the parameter $p<i>, and k counts rows.
@@ -27,7 +27,7 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _node(name: str, label: str, value: str) -> str:
+def seek(name: str, label: str, value: str) -> str:
     """MATCH of one node by its key."""
     key = quoted(NODE_BY_LABEL[label].key)
     return (
@@ -91,14 +91,14 @@ def counts(nodes: Iterable[str], edges: Iterable[EdgeTable]) -> str:
 def missing_keys(label: str) -> str:
     """Those of $keys that no node of the label has."""
     return (
-        f"UNWIND $keys AS key OPTIONAL {_node('n', label, 'key')} "
+        f"UNWIND $keys AS key OPTIONAL {seek('n', label, 'key')} "
         "WITH key, n WHERE n IS NULL RETURN collect(key) AS keys"
     )
 
 
 def found_keys(label: str) -> str:
     """Those of $keys that a node of the label has."""
-    return f"UNWIND $keys AS key {_node('n', label, 'key')} RETURN collect(key) AS keys"
+    return f"UNWIND $keys AS key {seek('n', label, 'key')} RETURN collect(key) AS keys"
 
 
 # --- writing nodes
@@ -123,19 +123,19 @@ def set_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
     key = kind.type.key
     return (
         f"{_each(columns)}"
-        f"{_node('n', kind.name, _p(columns, key))}"
+        f"{seek('n', kind.name, _p(columns, key))}"
         f"{_set('n', columns, leave=(key,))}\nRETURN count(n) AS n"
     )
 
 
 def delete_nodes(kind: NodeKind) -> str:
-    return f"UNWIND $keys AS key {_node('n', kind.name, 'key')} DETACH DELETE n"
+    return f"UNWIND $keys AS key {seek('n', kind.name, 'key')} DETACH DELETE n"
 
 
 def attached(kind: NodeKind) -> str:
     """How many edges of any type the nodes $keys have."""
     return (
-        f"UNWIND $keys AS key {_node('n', kind.name, 'key')} "
+        f"UNWIND $keys AS key {seek('n', kind.name, 'key')} "
         "RETURN sum(COUNT { (n)--() }) AS edges"
     )
 
@@ -143,7 +143,7 @@ def attached(kind: NodeKind) -> str:
 def detach_some(kind: NodeKind) -> str:
     """At most $size edges of any type at the nodes $keys."""
     return (
-        f"UNWIND $keys AS key {_node('n', kind.name, 'key')} "
+        f"UNWIND $keys AS key {seek('n', kind.name, 'key')} "
         "MATCH (n)-[e]-() WITH e LIMIT $size DELETE e"
     )
 
@@ -194,11 +194,11 @@ def delete_edges_of(kind: EdgeKind, end: str = SRC) -> str:
     edge = f"[e:{quoted(t.type.name)}]"
     if end == SRC:
         return (
-            f"UNWIND $keys AS key {_node('a', t.src, 'key')} "
+            f"UNWIND $keys AS key {seek('a', t.src, 'key')} "
             f"MATCH (a)-{edge}->(:{quoted(t.dst)}) DELETE e"
         )
     return (
-        f"UNWIND $keys AS key {_node('b', t.dst, 'key')} "
+        f"UNWIND $keys AS key {seek('b', t.dst, 'key')} "
         f"MATCH (:{quoted(t.src)})-{edge}->(b) DELETE e"
     )
 
@@ -208,73 +208,7 @@ def delete_all_edges(kind: EdgeKind) -> str:
     return f"MATCH (:{quoted(t.src)})-[e:{quoted(t.type.name)}]->(:{quoted(t.dst)}) DELETE e"
 
 
-# --- reading whole tables
-
-
-def node_page(kind: NodeKind, columns: Sequence[str]) -> str:
-    """Columns of at most $size nodes from the key $start on, in key order; one record of lists.
-
-    From lists of nodes, since collect() over values would leave the nulls out."""
-    key = quoted(kind.type.key)
-    lists = ", ".join(f"[n IN ns | n.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
-    return (
-        f"MATCH (n:{quoted(kind.name)}) USING INDEX SEEK n:{quoted(kind.name)}({key}) "
-        f"WHERE n.{key} >= $start "
-        f"WITH n ORDER BY n.{key} LIMIT $size WITH collect(n) AS ns RETURN {lists}"
-    )
-
-
-def degrees(table: EdgeTable) -> str:
-    """How many edges leave each source node between the keys $first and $last, in key order."""
-    key = quoted(NODE_BY_LABEL[table.src].key)
-    return (
-        f"MATCH (n:{quoted(table.src)}) USING INDEX SEEK n:{quoted(table.src)}({key}) "
-        f"WHERE n.{key} >= $first AND n.{key} <= $last "
-        f"WITH n ORDER BY n.{key} "
-        f"RETURN collect(COUNT {{ (n)-[:{quoted(table.type.name)}]->() }}) AS degrees"
-    )
-
-
-def edge_page(table: EdgeTable, columns: Sequence[str], *, until: bool) -> str:
-    """Edges whose source's key is between $first and $last; one record: the keys of those sources,
-    each edge's place among them, dst, columns.
-
-    A number is cheaper than the key it stands for, to read and to send."""
-    a, b = (quoted(NODE_BY_LABEL[end].key) for end in (table.src, table.dst))
-    timed = " WHERE e.at IS NULL OR e.at < $until" if until else ""
-    lists = "".join(f", [e IN es | e.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
-    return (
-        f"MATCH (a:{quoted(table.src)}) USING INDEX SEEK a:{quoted(table.src)}({a}) "
-        f"WHERE a.{a} >= $first AND a.{a} <= $last "
-        # through a list, so that no plan starts from all edges of the type
-        "WITH collect(a) AS found CALL (found) { "
-        "UNWIND range(0, size(found) - 1) AS k WITH k, found[k] AS a "
-        f"MATCH (a)-[e:{quoted(table.type.name)}]->(b:{quoted(table.dst)}){timed} "
-        "RETURN collect(k) AS places, collect(b) AS targets, collect(e) AS es } "
-        f"RETURN [a IN found | a.{a}] AS keys, places, [b IN targets | b.{b}] AS dst{lists}"
-    )
-
-
-def edges_at(table: EdgeTable, columns: Sequence[str], end: str) -> str:
-    """Edges whose `end` is one of the nodes $keys; one record: src, dst, columns."""
-    a, b = (quoted(NODE_BY_LABEL[label].key) for label in (table.src, table.dst))
-    name, label = ("a", table.src) if end == SRC else ("b", table.dst)
-    lists = "".join(f", [e IN es | e.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
-    return (
-        f"UNWIND $keys AS key {_node(name, label, 'key')} "
-        f"WITH collect({name}) AS found UNWIND found AS {name} "
-        f"MATCH (a{_label('a', name, table.src)})-[e:{quoted(table.type.name)}]->"
-        f"(b{_label('b', name, table.dst)}) "
-        "WITH collect(a) AS sources, collect(b) AS targets, collect(e) AS es "
-        f"RETURN [a IN sources | a.{a}] AS src, [b IN targets | b.{b}] AS dst{lists}"
-    )
-
-
 # --- pieces
-
-
-def _label(name: str, bound: str, label: str) -> str:
-    return "" if name == bound else f":{quoted(label)}"
 
 
 def _p(columns: Sequence[str], column: str) -> str:
@@ -291,7 +225,7 @@ def _ends(kind: EdgeKind, columns: Sequence[str]) -> str:
     t = kind.table
     return (
         f"{_each(columns)}"
-        f"{_node('a', t.src, _p(columns, SRC))}\n{_node('b', t.dst, _p(columns, DST))}\n"
+        f"{seek('a', t.src, _p(columns, SRC))}\n{seek('b', t.dst, _p(columns, DST))}\n"
     )
 
 
