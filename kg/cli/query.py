@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -64,11 +65,16 @@ def query(
     kg query best_users --format csv -o best.csv     into a file
     kg query --explain best_users                    how the store would run it
     kg query --cypher 'MATCH (u:User) RETURN count(*) AS users'
+    kg query --cypher '… WHERE u.country = $c AND u.frequency > $n RETURN u.userId' c=DE n:=5
     """
     from kg.config import settings
     from kg.privacy.groups import large_enough
     from kg.queries import find_query, load_queries
+    from kg.unknown import unknown
 
+    if cypher is not None and name is not None and "=" in name:  # there is no NAME before it
+        given = [name, *(given or [])]
+        name = None
     chosen = Format.json if json_ else format_
     if sum(x is not None for x in (name, describe, cypher)) > 1:
         raise typer.BadParameter("give one of NAME, --describe and --cypher")
@@ -91,7 +97,8 @@ def query(
         text = sys.stdin.read() if cypher == "-" else cypher
         types = None
         with audited("query --cypher", url) as act, open_chosen(url) as graph:
-            result = graph.query(text, timeout_s=timeout, max_rows=limit)
+            values = _with_stored_ids(graph, _values(given or []))
+            result = graph.query(text, values, timeout_s=timeout, max_rows=limit)
             act.rows = {"rows": len(result.rows)}
             act.files += [output] if output else []
     else:
@@ -103,9 +110,12 @@ def query(
         with written as act, open_chosen(url) as graph:
             arguments = _with_stored_ids(graph, arguments)
             result = named.run(graph, arguments, timeout_s=timeout, max_rows=limit)
+            nothing = None if result.rows else unknown(graph, arguments)
             if act is not None and output is not None:
                 act.rows = {"rows": len(result.rows)}
                 act.files.append(output)
+        if nothing is not None:
+            note(nothing)
         result, hidden = large_enough(result, settings().min_group)
         if hidden:
             note(f"{hidden} rows about fewer than {settings().min_group} users are not shown")
@@ -147,6 +157,20 @@ def _pairs(query: NamedQuery, given: list[str]) -> dict[str, Any]:
             raise typer.BadParameter(f"{name} is given twice; {query.signature}")
         else:
             found[name] = value
+    return found
+
+
+def _values(given: list[str]) -> dict[str, Any]:
+    """Of Cypher of one's own, which declares no types: `id=7` is the text 7, `k:=7` the number."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.rstrip(":"):
+            raise typer.BadParameter(f"{text!r} is neither name=text nor name:=JSON")
+        try:
+            found[name.removesuffix(":")] = json.loads(value) if name.endswith(":") else value
+        except ValueError as e:
+            raise typer.BadParameter(f"{text!r}: {value!r} is no JSON") from e
     return found
 
 

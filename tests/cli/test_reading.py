@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_query_json_is_a_list_of_objects(shop_url: str, capsys: Output) -> None:
 
 def test_query_json_without_rows(shop_url: str, capsys: Output) -> None:
     """No rows are an empty list."""
-    assert run_json(capsys, shop_url, "query", "similar_users", "userId=nobody") == []
+    assert run_json(capsys, shop_url, "query", "similar_users", "userId=ivy") == []
 
 
 def test_query_csv(shop_url: str, capsys: Output) -> None:
@@ -107,6 +108,34 @@ def test_query_ad_hoc_is_read_only(shop_url: str, text: str, capsys: Output) -> 
     assert main(["query", "--cypher", text, "--store", shop_url]) == 1
     out, err = capsys.readouterr()
     assert (out, err.startswith("error: "), err.count("\n")) == ("", True, 1)
+
+
+def test_cypher_takes_values(shop_url: str, capsys: Output) -> None:
+    """Texts as name=text, all else as name:=JSON, so that no value stands in the query."""
+    text = "MATCH (u:User) WHERE u.country = $c AND u.frequency > $n RETURN u.userId AS id"
+    found = run_json(capsys, shop_url, "query", "--cypher", text, "c=UK", "n:=0")
+    assert {"id": "ada"} in found
+    assert run_json(capsys, shop_url, "query", "--cypher", text, "c=UK", "n:=99") == []
+    assert main(["query", "--cypher", text, "c=UK", "n:=x", "--store", shop_url]) == 2
+    assert "'x' is no JSON" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["top_interests", "userId=AD"], "no user 'AD' in .*; ids that contain it: ada"),
+        (["bought_together", "itemId=none"], "no item 'none' in "),
+        (["category_audience", "categoryId=guitars"],
+         "no category 'guitars' in .*; ids that contain it: music/guitars"),
+    ],
+)  # fmt: skip
+def test_an_answer_about_nobody_says_so(
+    shop_url: str, capsys: Output, argv: list[str], says: str
+) -> None:
+    """Rather than look like one about somebody with nothing to tell."""
+    out, err = run(capsys, shop_url, "query", *argv, "--format", "json")
+    assert json.loads(out) == []
+    assert re.search(says, err)
 
 
 def test_query_that_is_no_cypher(shop_url: str, capsys: Output) -> None:
