@@ -21,7 +21,7 @@ demo: install    ## a synthetic shop: load, train, publish, look
 	$(BIN)/kg demo
 
 test: install    ## the whole suite, with a real Neo4j, in two processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: install   ## lint, format and types
 	$(BIN)/ruff check .

@@ -29,6 +29,9 @@ To have it, any one of these will do:
   * Docker with Compose and a running daemon
   * Java 21 or 25 and Maven (Java 17 for Neo4j 5.26): the server is then fetched and started"""
 
+WORKERS = 2
+"""Of `-n auto`. Each starts a Neo4j, and has one core to itself where there are two."""
+
 _not_run = pytest.StashKey[str]()
 _server = pytest.StashKey[str]()
 
@@ -55,6 +58,8 @@ def neo4j_url(pytestconfig: pytest.Config) -> Iterator[str]:
             patch.setenv(name, value)
         pytestconfig.stash[_server] = server.how
         try:
+            if not server.mine and _workers(pytestconfig) > 1:
+                pytest.fail(f"{server.how} is one: ask for one worker, or -n auto", pytrace=False)
             if not server.mine and os.environ.get(WIPE) != "1" and not is_empty(server.url):
                 pytest.fail(
                     f"{server.how} holds data, and these tests wipe it: set {WIPE}=1 to allow that",
@@ -99,17 +104,18 @@ def shop_store(shop_url: str) -> Iterator[GraphStore]:
         yield store
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A server that was named is left to one worker: each would wipe the other's data."""
+    return 1 if os.environ.get("NEO4J_URI") else min(WORKERS, os.cpu_count() or 1)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for the server is a `neo4j` test, marked or not. Workers take whole files,
-    whose tests share fixtures; a server that is not a worker's own is left to one of them."""
+    """A test that asks for the server is a `neo4j` test, marked or not."""
     for item in items:
-        group = item.nodeid.split("::")[0]
         if {"neo4j_url", "empty_neo4j"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.neo4j)
-        if os.environ.get("NEO4J_URI") and item.get_closest_marker("neo4j"):
-            group = "neo4j"
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -148,6 +154,10 @@ def pytest_terminal_summary(
         out.write_line(HOW_TO_HAVE_IT)
         if _in_ci():
             out.write_line("CI is set: this run has failed.", red=True)
+
+
+def _workers(config: pytest.Config) -> int:
+    return int(getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def _in_ci() -> bool:

@@ -189,7 +189,7 @@ def test_a_run_without_neo4j_ends_with_a_plain_word(
     nothing: Mapping[str, str], workers: str
 ) -> None:
     """How many tests did not run and how to have them, in the last lines."""
-    done = pytest_run("-n", workers, "--dist", "loadgroup", **nothing)
+    done = pytest_run("-n", workers, "--dist", "loadfile", **nothing)
     last = done.stdout.splitlines()[-7:]
     assert "the Neo4j half did not run" in last[0]
     assert last[1].startswith("1 tests were skipped: no `docker` on PATH")
@@ -200,7 +200,7 @@ def test_a_run_without_neo4j_ends_with_a_plain_word(
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_in_ci_a_run_without_neo4j_has_failed(nothing: Mapping[str, str], workers: str) -> None:
     """With the same words."""
-    done = pytest_run("-n", workers, "--dist", "loadgroup", CI="true", **nothing)
+    done = pytest_run("-n", workers, "--dist", "loadfile", CI="true", **nothing)
     assert "the Neo4j half did not run" in done.stdout
     assert done.returncode == 1
 
@@ -212,13 +212,25 @@ def test_a_run_that_asks_for_no_neo4j_says_nothing_of_it(nothing: Mapping[str, s
     assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+def named(url: str) -> dict[str, str]:
+    """What names the server, with its credentials."""
+    return {k: os.environ[k] for k in NEO4J_VARIABLES if k in os.environ} | {"NEO4J_URI": url}
+
+
+@pytest.mark.parametrize(("workers", "code"), [("2", 1), ("auto", 0)])
+def test_a_named_server_is_one_workers(empty_neo4j: str, workers: str, code: int) -> None:
+    """Two would wipe each other's data: two are refused, and `auto` is one."""
+    done = pytest_run("-n", workers, **named(empty_neo4j), KG_TEST_WIPE="1")
+    assert ("ask for one worker, or -n auto" in done.stdout) == bool(code)
+    assert done.returncode == code
+
+
 def test_somebody_s_data_is_not_wiped(empty_neo4j: str) -> None:
     """A server named by NEO4J_URI that holds anything is left alone, and the run fails."""
     with Neo4jStore.open(empty_neo4j) as store:
         store.ensure_schema()
         store.bulk_load("User", table("User", userId=["dear"]))
-        reach = {k: os.environ[k] for k in NEO4J_VARIABLES if k in os.environ}
-        done = pytest_run(**reach | {"NEO4J_URI": empty_neo4j, "KG_TEST_WIPE": ""})
+        done = pytest_run(**named(empty_neo4j), KG_TEST_WIPE="")
         assert "set KG_TEST_WIPE=1 to allow that" in done.stdout
         assert done.returncode == 1
         assert store.counts() == {"User": 1}
