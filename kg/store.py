@@ -229,6 +229,11 @@ def open_store(url: str, *, read_only: bool = False) -> GraphStore:
     scheme = urlsplit(url).scheme
     if scheme not in STORES:
         known = ", ".join(f"{s}://" for s in STORES)
+        if not scheme:
+            raise ConfigError(
+                f"store URL {url!r}: a file's is ladybug://{url}, a server's begins "
+                f"with one of {known}"
+            )
         raise ConfigError(f"store URL {url!r}: scheme {scheme!r} is not one of {known}")
     module, name = STORES[scheme].split(":")
     store: GraphStore = getattr(import_module(module), name).open(url, read_only=read_only)

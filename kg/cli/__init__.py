@@ -19,8 +19,9 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     from kg.cli.app import app
-    from kg.cli.output import error
+    from kg.cli.output import error, spell_out
 
+    spell_out(sys.stdout, sys.stderr)
     try:
         code = _run(app, argv)
         sys.stdout.flush()

@@ -11,7 +11,7 @@ import typer
 
 from kg.cli.audit import audited
 from kg.cli.options import Json, Store, open_chosen, pairs, store_url
-from kg.cli.output import note, print_json, print_line, print_table
+from kg.cli.output import note, number, print_json, print_line, print_table
 from kg.cli.people import people_of
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def count(
     )
     print_line()
     off = {"users": told.users_within, **told.sums_within}
-    print_line("19 times in 20 within " + ", ".join(f"{v:.4g} {n}" for n, v in off.items()))
+    print_line("19 times in 20 within " + ", ".join(f"{number(v)} {n}" for n, v in off.items()))
     if told.hidden:
         print_line(f"{told.hidden} groups seem smaller than {here.smallest_audience}: not shown")
     of = "" if here.privacy_budget is None else f" of {here.privacy_budget:g}"

@@ -10,7 +10,7 @@ import typer
 
 from kg.cli.audit import audited
 from kg.cli.options import Json, Releases, Store, open_chosen, releases_of, store_url
-from kg.cli.output import print_json, print_line, print_table
+from kg.cli.output import ask, print_json, print_line, print_table
 from kg.cli.people import people
 from kg.errors import ConfigError
 
@@ -60,7 +60,7 @@ def forget(
     from kg.privacy.erasure import forget as remove
 
     if not yes:
-        typer.confirm(f"remove {len(who)} users from {url} for good?", abort=True, err=True)
+        ask(f"remove {len(who)} user{'' if len(who) == 1 else 's'} from {url} for good?")
     with audited("forget", url) as act, open_chosen(url, read_only=False) as graph:
         done = remove(graph, releases_of(url, releases), who, now=int(time.time()))
         act.rows = {"User": done.users, **done.edges}

@@ -6,13 +6,16 @@ data is shown, never interpreted: control characters are spelled out.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
 
 from kg.query_types import moment
 
@@ -25,6 +28,13 @@ _SPELLED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 VECTOR = 8
 """A list of more numbers than this is shown by its length; JSON has them all."""
+
+
+def spell_out(*streams: TextIO) -> None:
+    """What a stream's encoding has no letter for is written as its number, not an error."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def visible(text: str) -> str:
@@ -64,13 +74,15 @@ def print_json(value: Any) -> None:
 
 
 def json_text(value: Any) -> str:
+    """In ASCII where stdout has no other letters: a letter that is spelled out would be no JSON."""
     if isinstance(value, list):
         return "[" + ",\n ".join(_json(v) for v in value) + "]"
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, indent=1)
+    return _json(value, indent=1)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
+def _json(value: Any, indent: int | None = None) -> str:
+    unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
+    return json.dumps(plain(value), ensure_ascii=not unicode, allow_nan=False, indent=indent)
 
 
 def plain(value: Any) -> Any:
@@ -154,6 +166,16 @@ def print_line(text: str = "") -> None:
 def note(text: str) -> None:
     """A line on stderr: what a reader should know, and a machine's stdout should not hold."""
     sys.stderr.write(visible(text) + "\n")
+
+
+def ask(question: str) -> None:
+    """Goes on after a yes. Ends the command after a no, and where nobody can answer."""
+    try:
+        typer.confirm(question, abort=True, err=True)
+    except typer.Abort:
+        if not sys.stdin.isatty():
+            note("\nnobody answered; --yes does it without asking")
+        raise
 
 
 def error(text: str) -> None:

@@ -78,7 +78,7 @@ def profile(
     if json_:
         print_json(found.model_dump(by_alias=True))
     else:
-        show_person(found)
+        show_person(found, there=user is not None)
 
 
 def _newcomer(graph: GraphStore, file: Path, encoder: str | None, releases: Path) -> Person:
@@ -96,7 +96,8 @@ def _newcomer(graph: GraphStore, file: Path, encoder: str | None, releases: Path
     return profile_newcomer(graph, releases, training, entries, now=int(time.time()))
 
 
-def show_person(found: Person) -> None:
+def show_person(found: Person, *, there: bool = True) -> None:
+    """`there`: in the graph, so that other commands know them."""
     print_line(f"{visible(found.user_id)}{_since(found)}")
     for text in found.notes:
         print_line(visible(text))
@@ -117,7 +118,8 @@ def show_person(found: Person) -> None:
     _interests("interest", found.categories)
     _interests("next item", found.items[:ITEMS_SHOWN])
     if len(found.items) > ITEMS_SHOWN:
-        print_line(f"… and {len(found.items) - ITEMS_SHOWN} more: kg recommend --why, or --json")
+        ways = "kg recommend --why, or --json" if there else "--json"
+        print_line(f"… and {len(found.items) - ITEMS_SHOWN} more: {ways}")
     if found.similar:
         print_line()
         print_table(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kg.cli.options import Json, Releases, Store, open_chosen, releases_of
-from kg.cli.output import print_json, print_line, print_table
+from kg.cli.output import ask, print_json, print_line, print_table
 
 releases = typer.Typer(no_args_is_help=True, help="The releases there are.")
 
@@ -109,7 +109,7 @@ def prune(
     folder, live = releases_of(store, releases), _live(store)
     going = [v for v in versions(folder)[:-keep] if v not in (live, _writing(store))]
     if going and not yes:
-        typer.confirm(f"remove {len(going)} releases from {folder}?", abort=True, err=True)
+        ask(f"remove {len(going)} release{'' if len(going) == 1 else 's'} from {folder}?")
     freed = {version: remove(folder, version) for version in going}
     if json_:
         print_json({"removed": freed, "live": live})

@@ -10,7 +10,7 @@ import typer
 
 from kg.cli.audit import audited
 from kg.cli.options import Json, Store, open_chosen, store_url
-from kg.cli.output import print_json, print_line, print_table
+from kg.cli.output import ask, print_json, print_line, print_table
 from kg.query_types import moment
 
 _AGE = re.compile(r"([1-9][0-9]{0,5})d")
@@ -43,7 +43,7 @@ def retain(
     now, url = int(time.time()), store_url(store)
     before = now - int(age[1]) * DAY
     if not yes:
-        typer.confirm(f"remove events before {moment(before)} from {url}?", abort=True, err=True)
+        ask(f"remove events before {moment(before)} from {url}?")
     with audited("retain", url) as act, open_chosen(url, read_only=False) as graph:
         done = remove(graph, settings().home / TEXT, before=before, now=now)
         act.rows = done.events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -83,6 +84,12 @@ def test_an_unknown_scheme(capsys: Output) -> None:
     assert "scheme 'mysql' is not one of ladybug://" in capsys.readouterr().err
 
 
+def test_a_bare_path_is_no_store(capsys: Output) -> None:
+    """The error says how the file is written."""
+    assert main(["profile", "ada", "--store", "shop.lbug"]) == 1
+    assert "a file's is ladybug://shop.lbug" in capsys.readouterr().err
+
+
 def test_a_store_that_is_not_there(tmp_path: Path, capsys: Output) -> None:
     """Reading a store nobody made says what to run, and makes none."""
     assert main(["profile", "ada", "--store", f"ladybug://{tmp_path}/none.lbug"]) == 1
@@ -129,6 +136,26 @@ def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("kg.cli.profile.open_chosen", interrupt)
     assert main(["profile", "ada"]) == 130
+
+
+def test_letters_that_a_terminal_lacks_are_spelled_out(shop_url: str) -> None:
+    """Rather than end in a traceback; JSON stays JSON."""
+    argv = ["query", "--cypher", "RETURN 'größer' AS x", "--store", shop_url]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for options, said in ([], "gr\\xf6\\xdfer"), (["--json"], '[{"x": "gr\\u00f6\\u00dfer"}]'):
+        ran = subprocess.run(
+            [*KG, *argv, *options], capture_output=True, text=True, env=environment, check=True
+        )
+        assert ran.stdout.splitlines()[-1] == said
+
+
+def test_a_question_nobody_can_answer_names_the_option(
+    shop_url: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """What asks before it removes says what a script has to say."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert main(["forget", "ada", "--store", shop_url]) == 1
+    assert "nobody answered; --yes does it without asking" in capsys.readouterr().err
 
 
 def test_a_reader_that_goes_away_is_quiet() -> None:
