@@ -26,6 +26,7 @@ Source = Literal["interest", "taste", "own items", "friends", "popular"]
 
 PERIOD_DAYS = 30
 """Popular means: in the days before the newest event (of all time, where there are no times)."""
+ALL_DAYS = 100 * 365
 
 _MANY = 1_000_000
 """Row cap of reads that are bounded by one user's events."""
@@ -226,23 +227,20 @@ def _add_friends(found: _List, store: GraphStore, user_id: str) -> None:
 
 
 def _add_popular(found: _List, store: GraphStore) -> None:
-    if found.missing <= 0:
-        return
-    given = {"k": found.missing + len(found.left_out), "days": PERIOD_DAYS}
-    for row in packaged()["popular_items"].run(store, given, max_rows=_MANY).records():
-        users = f"{row['users']} user{'' if row['users'] == 1 else 's'}"
-        found.add(
-            row["itemId"],
-            row["title"],
-            "popular",
-            f"popular: {users} in the last {PERIOD_DAYS} days",
-        )
+    """Of late; and of all time, where that is not enough."""
+    for days, when in ((PERIOD_DAYS, f"in the last {PERIOD_DAYS} days"), (ALL_DAYS, "of all time")):
+        if found.missing <= 0:
+            return
+        given = {"k": found.missing + len(found.left_out), "days": days}
+        for row in packaged()["popular_items"].run(store, given, max_rows=_MANY).records():
+            users = f"{row['users']} user{'' if row['users'] == 1 else 's'}"
+            found.add(row["itemId"], row["title"], "popular", f"popular: {users} {when}")
 
 
 def _says(found: _List, properties: dict[str, Any], seen: set[str], *, published: bool) -> str:
     profiled = properties.get("modelVersion") is not None
     if not found.found:
-        return "Nothing to recommend: the user has seen every item there is to choose from."
+        return "Nothing to recommend: the user has seen every item that anybody took up."
     if objects(properties):
         return "The user objects to being profiled: chosen by what is popular."
     if seen and profiled:

@@ -84,6 +84,17 @@ def test_cold_start_without_anything(shop_store: GraphStore) -> None:
     ]
 
 
+def test_what_was_popular_long_ago_fills_up(shop_store: GraphStore) -> None:
+    """After what is popular of late; each item says of when it speaks."""
+    found = recommend(shop_store, "hal", 20).items
+    late = [i.why.endswith("in the last 30 days") for i in found]
+    assert late == sorted(late, reverse=True)
+    assert {i.why.partition(" users ")[2] or i.why.partition(" user ")[2] for i in found} == {
+        "in the last 30 days", "of all time",
+    }  # fmt: skip
+    assert len({i.item_id for i in found}) == len(found) > late.count(True)
+
+
 def test_unknown_user(shop_store: GraphStore) -> None:
     """An unknown user is an error, not a cold start."""
     with pytest.raises(NotFound, match="no user 'nobody'"):
