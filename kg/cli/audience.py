@@ -265,8 +265,17 @@ def _print_json(users: pa.Table, output: Path | None, facts: dict[str, object]) 
 def _show(users: pa.Table, output: Path | None) -> None:
     if output is not None:
         return
+    from kg.profile import USER_PROFILE
+    from kg.schema import NODE_BY_LABEL
+
+    declared = (*USER_PROFILE, *NODE_BY_LABEL["User"].properties)
+    times = {p.name for p in declared if p.unit == "epoch s"}
     first = users.slice(0, SHOWN)
-    print_table(first.column_names, [list(row.values()) for row in first.to_pylist()])
+    print_table(
+        first.column_names,
+        [list(row.values()) for row in first.to_pylist()],
+        types=["time" if name in times else "" for name in first.column_names],
+    )
     if users.num_rows > SHOWN:
         print_line(f"… and {users.num_rows - SHOWN} more: -o FILE writes all")
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from kg.audience.where import where
 from kg.audit import acts
 from kg.cli import main
+from kg.cli.audience import _show
 from kg.errors import GroupTooSmall, NotFound, QueryError
 from kg.store import GraphStore, open_store
 from tests.audience.crowd import OBJECTS, USERS
@@ -145,6 +147,12 @@ def test_on_the_screen_the_first_ones(desk: Path, capsys: pytest.CaptureFixture[
     assert main(["audience", "where", "churnRisk >= 0"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[-2:] == ["… and 39 more: -o FILE writes all", "59 of 59 users"]
+
+
+def test_moments_are_dates_on_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    """Files and JSON have the seconds."""
+    _show(pa.table({"userId": ["u01"], "createdAt": [86_400], "evidenceCount": [86_400]}), None)
+    assert capsys.readouterr().out.splitlines()[1].split() == ["u01", "1970-01-02", "86400"]
 
 
 def test_for_machines(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
