@@ -46,7 +46,7 @@ def judged_published(
     order = np.random.default_rng(0).permutation(len(whole))
     choosing = whole.of_users(np.sort(order[:CHOOSING]))
     others = whole.of_users(np.sort(order[CHOOSING:]))
-    scorer = _trained(graph, choosing, config, seed, device)
+    scorer = trained_on(graph, choosing, config, seed, device)
     short = shortlist(choosing, scorer.terms)
     linear = fit_linear(short)
     fused = fit_fusion(short)
@@ -60,14 +60,14 @@ def judged_published(
     ]
 
 
-def _trained(
+def trained_on(
     graph: GraphTables, choosing: Task, config: TrainConfig, seed: int, device: torch.device
 ) -> Scorer:
     """As of the epoch that ranks best for some of the `choosing` users."""
     known = Vocabulary.of(graph, None)
     seen = inputs(graph, None, Seen(), known, device)
     torch.manual_seed(seed)
-    model = Encoder(known, config.dim, config.temperature).to(device)
+    model = Encoder(known, config.dim, config.temperature, config.hops).to(device)
     fit = start(model, seen, config, half_life=None, repeats=False, timed=False)
     dice = torch.Generator(device)
     dice.manual_seed(seed)

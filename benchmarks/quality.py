@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -78,7 +79,9 @@ def main() -> None:
     parser.add_argument("--preset", default="default")
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="NAME=VALUE")
     parser.add_argument("--text-cache", type=Path, help="keeps text vectors between runs")
-    parser.add_argument("--ablations", action="store_true")
+    parser.add_argument(
+        "--ablations", nargs="?", const="", metavar="REGEX", help="all, or those named so"
+    )
     parser.add_argument("--lightgcn", action="store_true", help="slow without a GPU")
     given = parser.parse_args()
     problem = read(given.set, given.data, given.text_cache)
@@ -115,7 +118,9 @@ def judged(
     for name, scores in peers(trial, on, seed, given.lightgcn):
         rows += table(on, measure(on, lambda users, s=scores, n=name: {n: s(users)}))
     rows += table(on, measure(on, ours(scorer)))
-    for name, changed, settings in ablations(problem, config) if given.ablations else ():
+    for name, changed, settings in ablations(problem, config):
+        if given.ablations is None or not re.search(given.ablations, name):
+            continue
         _, other, _, _ = fitted(changed, settings, seed)
         both = ours(other)
         rows += table(
@@ -200,7 +205,7 @@ def ours(scorer: Scorer) -> Callable[[Ints], dict[str, Tensor]]:
 
 
 def ablations(problem: Problem, config: TrainConfig) -> Iterator[tuple[str, Problem, TrainConfig]]:
-    """The same problem without one kind of knowledge."""
+    """The same problem without one kind of knowledge, or learned another way."""
     graph = problem.graph
     if graph.social:
         yield "- social", replace(problem, graph=replace(graph, social={})), config
@@ -215,6 +220,8 @@ def ablations(problem: Problem, config: TrainConfig) -> Iterator[tuple[str, Prob
     if graph.item_category.num_rows or (problem.text and problem.text.items is not None):
         # shown to one training step in a thousand: an ID vector learns next to nothing
         yield "- ID", problem, config.model_copy(update={"id_dropout": 0.999})
+    yield "+ a second hop over events", problem, config.model_copy(update={"hops": 2})
+    yield "BPR for softmax", problem, config.model_copy(update={"loss": "bpr"})
 
 
 def summary(runs: list[list[dict[str, Any]]], key: tuple[str, str]) -> str:

@@ -32,7 +32,7 @@ from benchmarks.gowalla import gowalla
 from gnn.config import TrainConfig
 from gnn.encode import snapshot, vectors
 from gnn.evaluate import Task, measure, task
-from gnn.fit import Fit, start
+from gnn.fit import Around, Fit, start
 from gnn.graph import Seen, events
 from gnn.inputs import Vocabulary, inputs
 from gnn.model import Encoder
@@ -102,7 +102,7 @@ def begun(graph: GraphTables, config: TrainConfig, device: torch.device) -> Fit:
     known = Vocabulary.of(graph, None)
     seen = inputs(graph, None, Seen(), known, device)
     torch.manual_seed(0)
-    model = Encoder(known, config.dim, config.temperature).to(device)
+    model = Encoder(known, config.dim, config.temperature, config.hops).to(device)
     return start(model, seen, config, half_life=None, repeats=False, timed=False)
 
 
@@ -152,10 +152,10 @@ def parts(graph: GraphTables, n: int, config: TrainConfig, device: torch.device)
     dice.manual_seed(0)
     batches = list(islice(fit.batches.epoch(fit.users, rng), STEPS + 3))
     for batch in batches[:3]:  # warm
-        fit.step(batch, (), dice)
+        fit.step(batch, Around((), None), dice)
     with timed(device) as steps:
         for batch in batches[3:]:
-            fit.step(batch, (), dice)
+            fit.step(batch, Around((), None), dice)
     read = sum(len(b.event) for b in batches[3:])
     ours, usual, bound = aggregation(fit, config.dim)
     with timed(device) as ranking:

@@ -25,8 +25,11 @@ from gnn.refresh import Kept
 from gnn.tables import Candidate
 from gnn.train import Trained, device_of_choice
 
-FORMAT = 2
-"""1 read the friends of users without events as those of all others."""
+FORMAT = 3
+"""1 read the friends of users without events as those of all others, 2 those of users with one
+event as those of users with many."""
+AT_ONCE = -20.0
+"""Log of a number of events at which one is as good as many."""
 WEIGHTS, ITEMS, CATEGORIES, SETTINGS = (
     "encoder.safetensors", "items.parquet", "categories.parquet", "model.json",
 )  # fmt: skip
@@ -76,14 +79,14 @@ def load_trained(folder: Path) -> Trained:
     or not what `save_trained` wrote."""
     try:
         state = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        if state["format"] not in (1, FORMAT):
+        if state["format"] not in range(1, FORMAT + 1):
             raise ModelError(
                 f"{folder / SETTINGS}: format {state['format']}, this software reads up to "
                 f"{FORMAT}; train a new release"
             )
         config = TrainConfig.model_validate(state["config"])
         known = _vocabulary(folder, state["known"])
-        model = Encoder(known, config.dim, config.temperature)
+        model = Encoder(known, config.dim, config.temperature, config.hops)
         model.load_state_dict(_weights(load_file(str(folder / WEIGHTS)), state["format"]))
         return Trained(
             model=model.to(device_of_choice()).eval(),
@@ -103,10 +106,14 @@ def load_trained(folder: Path) -> Trained:
 
 def _weights(stored: dict[str, Tensor], of: int) -> dict[str, Tensor]:
     """As this software names them; an older model scores as it did."""
-    if of == FORMAT:
-        return stored
-    alone = {"social_alone": stored["social_weight"].clone(), "length_alone": torch.tensor(1.0)}
-    return stored | alone
+    social = stored["social_weight"]
+    added: dict[str, Tensor] = {}
+    if of < 2:
+        added |= {"social_alone": social.clone(), "length_alone": torch.tensor(1.0)}
+    if of < 3:
+        at_once = {"social_half": torch.full_like(social, AT_ONCE)}
+        added |= {**at_once, "length_half": torch.tensor(AT_ONCE)}
+    return stored | added
 
 
 def _vocabulary(folder: Path, names: dict[str, Any]) -> Vocabulary:

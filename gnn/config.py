@@ -65,6 +65,10 @@ class TrainConfig(BaseModel):
     snapshots: int = Field(8, ge=1)
     """Moments at which training knows popularity, friends and reviews of items; a target is
     predicted from the last one before it."""
+    loss: Literal["softmax", "bpr"] = "softmax"
+    """`softmax` tells a target from all items at once, `bpr` from one other at random."""
+    hops: int = Field(1, ge=1, le=2)
+    """Over events: 1 reads a user's items, 2 also those items' users and what these took up."""
     temperature: Annotated[float, Between(0.06, 0.24, log=True)] = Field(0.12, gt=0)
     """Divides the cosine of user and item."""
     id_dropout: Annotated[float, Between(0, 0.3)] = Field(0.1, ge=0, lt=1)
@@ -72,6 +76,9 @@ class TrainConfig(BaseModel):
     work; unused where items have neither."""
     event_dropout: Annotated[float, Between(0, 0.4)] = Field(0.1, ge=0, lt=1)
     """Share of a user's events that a training step leaves out, so that unseen users do as well."""
+    few_told: float = Field(0.2, ge=0, le=1)
+    """Share of users of whom a training step reads but a few events, so that it learns what friends
+    tell of such; unused where there are no friends, or times: users are then read as they began."""
     validation_users: int = Field(2000, ge=1)
     """Most users that are ranked after each epoch."""
     rank: int = Field(256, ge=0)

@@ -63,7 +63,27 @@ def item_states(model: Encoder, inputs: Inputs, moment: Snapshot) -> Tensor:
     if moment.states is not None:
         return moment.states
     everything = torch.arange(inputs.n_items, device=inputs.device)
-    return model.items(everything, inputs, moment.reviews)
+    takers = takers_of(model, inputs, moment)
+    return model.items(everything, inputs, moment.reviews, takers=takers)
+
+
+@torch.no_grad()
+def takers_of(model: Encoder, inputs: Inputs, moment: Snapshot) -> Tensor | None:
+    """[I, d] mean of the users who took an item up before the moment, each by their own events and
+    reviews alone; None where the model does not ask."""
+    if model.takers_weight is None:
+        return None
+    everything = torch.arange(inputs.n_items, device=inputs.device)
+    states = model.items(everything, inputs, moment.reviews)
+    unit = F.normalize(first_level(model, inputs, moment, states), dim=1)
+    event, _ = _before(inputs, moment)
+    event = event[inputs.positive[event]]
+    event = event[inputs.item[event].argsort(stable=True)]
+    item = inputs.item[event]
+    count = torch.bincount(item, minlength=inputs.n_items)
+    share = 1 / (1 + count[item]).float()
+    mean: Tensor = model.sum(unit, share, inputs.user[event], item, inputs.n_items)
+    return mean
 
 
 @torch.no_grad()
@@ -76,10 +96,10 @@ def first_level(model: Encoder, inputs: Inputs, moment: Snapshot, states: Tensor
     )  # fmt: skip
 
 
-def without_events(inputs: Inputs, moment: Snapshot) -> Tensor:
-    """[U] users with no event before the moment."""
+def events_told(inputs: Inputs, moment: Snapshot) -> Tensor:
+    """[U] events of each user before the moment."""
     event, _ = _before(inputs, moment)
-    return torch.bincount(inputs.user[event], minlength=inputs.n_users) == 0
+    return torch.bincount(inputs.user[event], minlength=inputs.n_users)
 
 
 def _before(inputs: Inputs, moment: Snapshot) -> tuple[Tensor, Tensor | None]:
@@ -112,6 +132,14 @@ def friend_sums(
     return tuple(sums)
 
 
+def tied(sums: tuple[Tensor, ...], told: Tensor) -> Tensor:
+    """[n] whether friends say anything of users with so many events `told` [n]."""
+    there = torch.zeros_like(told, dtype=torch.bool)
+    for total in sums:
+        there |= total.any(1)
+    return there
+
+
 @dataclass(frozen=True)
 class Vectors:
     """On the device. score = user · item + bias"""
@@ -126,10 +154,11 @@ def vectors(model: Encoder, inputs: Inputs, moment: Snapshot) -> Vectors:
     states = item_states(model, inputs, moment)
     first = users = first_level(model, inputs, moment, states)
     sums = friend_sums(model, inputs, moment, first)
-    alone = without_events(inputs, moment)
+    told = events_told(inputs, moment)
     for f, total in zip(inputs.friends, sums, strict=True):
-        users = users + model.friend_weight(f, alone)[:, None] * total
-    users = model.length(alone)[:, None] * F.normalize(users, dim=1)
+        users = users + model.friend_weight(f, told)[:, None] * total
+    length = model.length(told, tied(sums, told))
+    users = length[:, None] * F.normalize(users, dim=1)
     return Vectors(users, model.scale * states, moment.prior)
 
 
@@ -153,16 +182,17 @@ def encoded(model: Encoder, inputs: Inputs, moment: Snapshot) -> Encoded:
     parts = _event_hops(model, inputs, moment, everything, now, states)
     parts += _review_hops(model, inputs, everything)
     unit = F.normalize(first, dim=1)
-    alone = without_events(inputs, moment)
+    told = events_told(inputs, moment)
     for f in inputs.friends:
-        weight = model.friend_weight(f, alone)[f.user]
+        weight = model.friend_weight(f, told)[f.user]
         c = weight * model.friend_coefficients(f, inputs.n_users)
         parts.append((f.kind, f.user, f.other, f.edge, c, unit))
+    has_friends = tied(friend_sums(model, inputs, moment, first), told)
     total = torch.zeros(inputs.n_users, model.dim, device=inputs.device)
     for _, user, other, _, c, message in parts:
         total += model.sum(message, c, other, user, inputs.n_users)
     norm = total.norm(dim=1)
-    shrink = torch.where(norm > 0, model.length(alone) / norm.clamp(min=1e-12), 0)
+    shrink = torch.where(norm > 0, model.length(told, has_friends) / norm.clamp(min=1e-12), 0)
     hops = tuple(
         Hop(kind, _np(user), _np(other), _np(edge), _np(c * shrink[user]), _np(message))
         for kind, user, other, edge, c, message in parts

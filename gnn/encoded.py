@@ -41,7 +41,8 @@ class Hop:
 @dataclass(frozen=True)
 class Encoded:
     user: Floats
-    """[U, d] unit rows; zero rows for users with no event, friend or text."""
+    """[U, d] unit rows, shorter for users with friends and few events; zero rows for users with no
+    event, friend or text."""
     item: Floats
     """[I, d]; carries the scale of the score."""
     bias: Floats

@@ -8,6 +8,7 @@ thing bought tells little.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,8 +32,8 @@ def choose_half(scorer: Scorer, on: Task) -> tuple[float, dict[str, Any]]:
     if not len(on):
         return 0.0, {"users": 0}
     worth = {half: torch.zeros(len(on)) for half in HALVES}
-    for told in TOLD:
-        few = _knowing(scorer, told)
+    looks = [few for told in TOLD for few in _knowing(scorer, told)]
+    for few in looks:
 
         def scores(users: Ints, few: Scorer = few) -> dict[str, torch.Tensor]:
             term = few.terms(users)
@@ -55,13 +56,17 @@ def choose_half(scorer: Scorer, on: Task) -> tuple[float, dict[str, Any]]:
     return chosen, {
         "users": len(on),
         "told": list(TOLD),
-        "worth": {str(half): float(w.mean()) / len(TOLD) for half, w in worth.items()},
+        "worth": {str(half): float(w.mean()) / len(looks) for half, w in worth.items()},
     }
 
 
-def _knowing(scorer: Scorer, told: int) -> Scorer:
-    """As if each user had done no more than their last few things. Items stay what they are."""
+def _knowing(scorer: Scorer, told: int) -> Iterator[Scorer]:
+    """As if each user had done no more than their last few things, with their friends and without:
+    whoever has done little may have none yet. Items stay what they are."""
     flat = scorer.inputs.flat
     end = np.searchsorted(flat.user, flat.user, side="right")
     keep = np.arange(len(flat)) >= end - told
-    return replace(scorer, inputs=scorer.inputs.keeping(keep), linear=scorer.blend.linear)
+    few = replace(scorer, inputs=scorer.inputs.keeping(keep), linear=scorer.blend.linear)
+    yield few
+    if few.inputs.friends:
+        yield replace(few, inputs=replace(few.inputs, friends=()))

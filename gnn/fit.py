@@ -13,13 +13,24 @@ from torch.optim.swa_utils import AveragedModel
 
 from gnn.batches import Batch, Batches
 from gnn.config import TrainConfig
-from gnn.encode import Snapshot, first_level, friend_sums, item_states, snapshot
+from gnn.encode import Snapshot, first_level, friend_sums, item_states, snapshot, takers_of, tied
 from gnn.inputs import Inputs
-from gnn.loss import inclusion, sampled_softmax
+from gnn.loss import bpr, inclusion, sampled_softmax
 from gnn.model import Encoder
 
+MOST_FEW = 64.0
 SNAPSHOT_CELLS = 200_000_000
 """Most numbers kept for snapshots (800 MB)."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a snapshot's users and items stand beside; fixed within an epoch."""
+
+    friends: tuple[Tensor, ...]
+    """By social type [U, d]: sums of users' friends"""
+    takers: Tensor | None
+    """[I, d]"""
 
 
 @dataclass(frozen=True)
@@ -44,18 +55,18 @@ class Fit:
         """Train on and on; yields each epoch's mean loss."""
         while True:
             self.model.train()
-            friends = self._friends()
+            around = self._around()
             losses = [
-                self.step(batch, friends[batch.snapshot], dice)
+                self.step(batch, around[batch.snapshot], dice)
                 for batch in self.batches.epoch(self.users, rng)
             ]
             self.averaged.update_parameters(self.model)
             yield float(torch.stack(losses).mean()) if losses else float("nan")
 
-    def step(self, batch: Batch, friends: tuple[Tensor, ...], dice: torch.Generator) -> Tensor:
-        """One move of the weights; its loss. `friends` are users' sums over friends by type."""
+    def step(self, batch: Batch, around: Around, dice: torch.Generator) -> Tensor:
+        """One move of the weights; its loss."""
         self.adam.zero_grad(set_to_none=True)
-        loss = self._loss(batch, friends, dice)
+        loss = self._loss(batch, around, dice)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own
         self.adam.step()
         return loss.detach()
@@ -66,47 +77,64 @@ class Fit:
         assert isinstance(self.averaged.module, Encoder)
         return self.averaged.module
 
-    def _friends(self) -> list[tuple[Tensor, ...]]:
-        """By snapshot and social type: friends' vectors as the epoch starts."""
-        if not self.inputs.friends:
-            return [()] * len(self.snapshots)
-        sums, states = [], None
+    def _around(self) -> list[Around]:
+        """By snapshot, as the epoch starts."""
+        found, states = [], None
         for moment in self.snapshots:
-            if states is None or moment.reviews is not None:  # else items are the same in all
-                states = item_states(self.model, self.inputs, moment)
-            first = first_level(self.model, self.inputs, moment, states)
-            sums.append(friend_sums(self.model, self.inputs, moment, first))
-        return sums
+            takers = takers_of(self.model, self.inputs, moment)
+            sums: tuple[Tensor, ...] = ()
+            if self.inputs.friends:
+                if states is None or moment.reviews is not None or takers is not None:
+                    states = item_states(self.model, self.inputs, moment)  # else all are the same
+                first = first_level(self.model, self.inputs, moment, states)
+                sums = friend_sums(self.model, self.inputs, moment, first)
+            found.append(Around(sums, takers))
+        return found
 
-    def _loss(self, batch: Batch, friends: tuple[Tensor, ...], dice: torch.Generator) -> Tensor:
+    def _loss(self, batch: Batch, around: Around, dice: torch.Generator) -> Tensor:
         moment, n = self.snapshots[batch.snapshot], len(batch.user)
         candidate, log_inclusion = self._candidates(batch, dice)
         event, owner = self._read(batch, dice)
         read = self.inputs.item[event]
         needed, row = torch.unique(torch.cat([candidate, read]), return_inverse=True)
-        states = self.model.items(needed, self.inputs, moment.reviews, self._shown(needed, dice))
+        shown = self._shown(needed, dice)
+        states = self.model.items(needed, self.inputs, moment.reviews, shown, around.takers)
         users = self.model.first_level(
             self.inputs, event, owner, n, batch.now, moment.users_of_item,
             states, row[len(candidate) :],
         )  # fmt: skip
-        alone = torch.bincount(owner, minlength=n) == 0
-        for f, total in zip(self.inputs.friends, friends, strict=True):
-            weight = self.model.friend_weight(f, alone)
-            users = users + weight[:, None] * total[batch.user]
+        told = torch.bincount(owner, minlength=n)
+        sums = tuple(total[batch.user] for total in around.friends)
+        for f, total in zip(self.inputs.friends, sums, strict=True):
+            users = users + self.model.friend_weight(f, told)[:, None] * total
         items = self.model.scale * states[row[: len(candidate)]]
-        users = self.model.length(alone)[:, None] * F.normalize(users, dim=1)
+        users = self.model.length(told, tied(sums, told))[:, None] * F.normalize(users, dim=1)
         logits = users @ items.T + moment.prior[candidate]
         target = batch.target_owner, torch.searchsorted(candidate, batch.target)
         own = _found(candidate, batch.known_owner, batch.known)
+        if self.config.loss == "bpr":
+            return bpr(logits, log_inclusion, target, own, dice)
         return sampled_softmax(logits, log_inclusion, target, own)
 
     def _read(self, batch: Batch, dice: torch.Generator) -> tuple[Tensor, Tensor]:
         """Event rows and their owners, some left out."""
-        p = self.config.event_dropout
-        if not p:
-            return batch.event, batch.owner
-        kept = torch.rand(len(batch.event), generator=dice, device=self.inputs.device) >= p
+        p, few = self.config.event_dropout, self.config.few_told
+        kept = torch.ones(len(batch.event), dtype=torch.bool, device=self.inputs.device)
+        if p:
+            kept = torch.rand(len(batch.event), generator=dice, device=self.inputs.device) >= p
+        if few and batch.now is None and self.inputs.friends:
+            kept &= self._few(batch, few, dice)
         return batch.event[kept], batch.owner[kept]
+
+    def _few(self, batch: Batch, share: float, dice: torch.Generator) -> Tensor:
+        """[E] of a share of the users a few events at random, of the others all."""
+        n, device = len(batch.user), self.inputs.device
+        whole = torch.rand(n, generator=dice, device=device) >= share
+        told = (MOST_FEW ** torch.rand(n, generator=dice, device=device)).floor().sub_(1)
+        count = torch.bincount(batch.owner, minlength=n)
+        chance = told / count.clamp(min=1)
+        drawn = torch.rand(len(batch.owner), generator=dice, device=device)
+        return whole[batch.owner] | (drawn < chance[batch.owner])
 
     def _candidates(self, batch: Batch, dice: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """[C] sorted item rows, the targets among them, and the log chance of each to be there."""

@@ -1,8 +1,10 @@
-"""Users, their targets and some items → the softmax loss over all items, estimated from these."""
+"""Users, their targets and some items → the softmax loss over all items, estimated from these, or
+the loss of pairs."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 HIDDEN = -1e9
@@ -36,3 +38,23 @@ def sampled_softmax(
     rest = torch.logsumexp(others, 1)[row]
     chosen = logits[row, column]
     return (torch.logaddexp(chosen, rest) - chosen).mean()
+
+
+def bpr(
+    logits: Tensor,
+    log_inclusion: Tensor | None,
+    target: tuple[Tensor, Tensor],
+    own: tuple[Tensor, Tensor],
+    dice: torch.Generator,
+) -> Tensor:
+    """Mean over targets of -log sigmoid(target - another item), one other a target, any item as
+    likely as any (Rendle et al. 2009). Arguments as of `sampled_softmax`; where the other is the
+    user's own the pair is left out."""
+    row, column = target
+    n = logits.shape[1]
+    rare = torch.ones(n, device=logits.device) if log_inclusion is None else (-log_inclusion).exp()
+    other = torch.multinomial(rare, len(row), replacement=True, generator=dice)
+    mine = torch.zeros_like(logits, dtype=torch.bool).index_put(own, torch.tensor(True))
+    pair = F.logsigmoid(logits[row, column] - logits[row, other])
+    counts = ~mine[row, other]
+    return -(pair * counts).sum() / counts.sum().clamp(min=1)

@@ -15,8 +15,13 @@ learned typed weights and no self term, so that it works for users never trained
     friends  weight[type] x the friend's vector from events and reviews, over sqrt(1 + friends)
 
 Whoever has events of their own needs their friends for little, and may even be set against them; a
-user without any has nothing else. So friends have other weights for those (`alone`), and their
-vectors another length: near 0 it leaves what is popular, 1 trusts friends as one's own events.
+user without any has nothing else. So friends have a weight for those (`alone`) and another for users
+of many events, and at n events one between the two:
+
+    weight = (1 - t) x alone + t x with events        t = n / (n + half)
+
+The vector's length passes so, too, with another half: from one at which near 0 leaves what is
+popular, and 1 trusts friends as one's own events, to 1. Without friends it is 1.
 """  # noqa: E501  (the formulas read better on one line)
 
 from __future__ import annotations
@@ -85,6 +90,11 @@ class WeightedSum(MessagePassing):  # type: ignore[misc]  # torch-geometric is u
 
 ALONE = 0.3
 """Length before training of the vectors of users without events."""
+FEW, FEW_FRIENDS = 1.0, 8.0
+"""Events at which the length, and the weight of friends, is midway between that of users without
+events and that of users with many, before training."""
+TAKERS = 0.3
+"""Weight before training of the users who took an item up."""
 
 
 def _mlp(width: int, dim: int) -> nn.Sequential:
@@ -94,7 +104,8 @@ def _mlp(width: int, dim: int) -> nn.Sequential:
 class Encoder(nn.Module):
     """Holds no parameter of any user."""
 
-    def __init__(self, known: Vocabulary, dim: int, temperature: float) -> None:
+    def __init__(self, known: Vocabulary, dim: int, temperature: float, hops: int = 1) -> None:
+        """`hops` over events: with 2 an item also knows who took it up."""
         super().__init__()
         self.known, self.dim, self.scale = known, dim, 1 / temperature
         self.item_id = nn.Parameter(START * torch.randn(len(known.items), dim))
@@ -110,6 +121,9 @@ class Encoder(nn.Module):
         self.social_weight = nn.Parameter(torch.full((len(known.social),), FRIENDS))
         self.social_alone = nn.Parameter(torch.full((len(known.social),), FRIENDS))
         self.length_alone = nn.Parameter(torch.tensor(ALONE))
+        self.social_half = nn.Parameter(torch.full((len(known.social),), math.log(FEW_FRIENDS)))
+        self.length_half = nn.Parameter(torch.tensor(math.log(FEW)))
+        self.takers_weight = nn.Parameter(torch.tensor(TAKERS)) if hops > 1 else None
         self.sum = WeightedSum()
 
     @property
@@ -121,10 +135,16 @@ class Encoder(nn.Module):
         return F.softplus(4 * self.decay) / 4
 
     def items(
-        self, rows: Tensor, inputs: Inputs, reviews: Tensor | None, shown: Tensor | None = None
+        self,
+        rows: Tensor,
+        inputs: Inputs,
+        reviews: Tensor | None,
+        shown: Tensor | None = None,
+        takers: Tensor | None = None,
     ) -> Tensor:
         """[n, d] states of item rows. `reviews` [I, t] is the mean of each item's reviews so far;
-        `shown` [n] is 0 where the ID vector is held back."""
+        `shown` [n] is 0 where the ID vector is held back; `takers` [I, d] is the mean of the users
+        who took it up."""
         known = inputs.id_row[rows]
         has = (known >= 0).to(self.item_id.dtype)
         has = has if shown is None else has * shown
@@ -141,6 +161,9 @@ class Encoder(nn.Module):
             x = x + _of_known(self.item_text, inputs.item_text[rows])
         if self.item_reviews is not None and reviews is not None:
             x = x + _of_known(self.item_reviews, reviews[rows])
+        if self.takers_weight is not None and takers is not None:
+            there = takers[rows] if shown is None else takers[rows] * shown[:, None]
+            x = x + self.takers_weight * there
         return x / (x.square().sum(1, keepdim=True) + 1).sqrt()
 
     def events(
@@ -204,13 +227,17 @@ class Encoder(nn.Module):
             z = z + self.sum(self.review_messages(inputs.review_text[review]), b, rows, who, n)
         return z
 
-    def friend_weight(self, friends: Friends, alone: Tensor) -> Tensor:
-        """[n] the type's weight for users, of whom those `alone` [n] have no events."""
-        return torch.where(alone, self.social_alone[friends.row], self.social_weight[friends.row])
+    def friend_weight(self, friends: Friends, told: Tensor) -> Tensor:
+        """[n] the type's weight for users with so many events `told` [n]."""
+        k = friends.row
+        own = _share(told, self.social_half[k])
+        return torch.lerp(self.social_alone[k], self.social_weight[k], own)
 
-    def length(self, alone: Tensor) -> Tensor:
-        """[n] of users' vectors."""
-        return torch.where(alone, self.length_alone, 1.0)
+    def length(self, told: Tensor, tied: Tensor) -> Tensor:
+        """[n] of the vectors of users with so many events `told` [n], of whom those `tied` [n] have
+        friends."""
+        own = _share(told, self.length_half)
+        return torch.where(tied, torch.lerp(self.length_alone, torch.ones_like(own), own), 1.0)
 
     def set_length_alone(self, length: float) -> None:
         """As validation chose it: training sees other users than those who come."""
@@ -230,10 +257,17 @@ class Encoder(nn.Module):
             "half_life_days": dict(zip(self.known.relations, half_life, strict=True)),
             "social_weight": _named(self.known.social, self.social_weight),
             "social_weight_without_events": _named(self.known.social, self.social_alone),
+            "social_half_events": _named(self.known.social, self.social_half.exp()),
             "length_without_events": round(float(self.length_alone.detach()), 4),
+            "length_half_events": round(float(self.length_half.detach().exp()), 4),
             "review_weight": round(float(self.review_weight.detach()), 4),
             "category_weight": round(float(self.category_weight.detach()), 4),
         }
+
+
+def _share(told: Tensor, log_half: Tensor) -> Tensor:
+    """[n] 0 without events, a half at `half` of them, near 1 with many."""
+    return told / (told + log_half.exp())
 
 
 def _half_life(exponent: float) -> float | None:

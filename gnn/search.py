@@ -108,7 +108,7 @@ class Search:
     def _fit(self) -> Fit:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            model = Encoder(self.known, self.config.dim, self.config.temperature)
+            model = Encoder(self.known, self.config.dim, self.config.temperature, self.config.hops)
         if self.warm is not None:
             begin_from(model, self.warm)
         return start(

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from gnn.errors import ModelError
 from gnn.model import Encoder
 
+LEAST = -2.0
+"""Of a half's log: from far below, where older releases have it, nothing would be learned."""
+
 
 def check_width(before: Encoder, dim: int) -> None:
     """Raises ModelError."""
@@ -37,10 +40,14 @@ def begin_from(model: Encoder, before: Encoder) -> None:
     relations, social = (pa.array(names, pa.string()) for names in (new.relations, new.social))
     for name in ("type_weight", "decay"):
         _rows(getattr(model, name), getattr(before, name), relations, pa.array(old.relations))
-    for name in ("social_weight", "social_alone"):
+    for name in ("social_weight", "social_alone", "social_half"):
         _rows(getattr(model, name), getattr(before, name), social, pa.array(old.social))
-    for name in ("category_weight", "review_weight"):
+    for name in ("category_weight", "review_weight", "length_half"):
         getattr(model, name).copy_(getattr(before, name))
+    if model.takers_weight is not None and before.takers_weight is not None:
+        model.takers_weight.copy_(before.takers_weight)
+    for half in (model.social_half, model.length_half):
+        half.clamp_(min=LEAST)
     for name in ("item_text", "item_reviews", "user_reviews"):
         _mlp(getattr(model, name), getattr(before, name))
 

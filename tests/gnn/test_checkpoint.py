@@ -74,21 +74,29 @@ def test_another_format_is_named(folder):
         load_trained(folder)
 
 
-def test_a_model_of_the_first_format_scores_as_it_did(folder):
-    """It read friends alike for all users, and all vectors had length 1."""
+EARLIER = {
+    1: ("social_alone", "length_alone", "social_half", "length_half"),
+    2: ("social_half", "length_half"),
+}
+"""Weights that a format did not have."""
+
+
+@pytest.mark.parametrize("number", EARLIER)
+def test_a_model_of_an_earlier_format_scores_as_it_did(folder, number):
+    """With one event friends counted as with many, and vectors had length 1; in the first format
+    without any, too."""
     settings = json.loads((folder / SETTINGS).read_text())
-    (folder / SETTINGS).write_text(json.dumps({**settings, "format": 1}))
+    (folder / SETTINGS).write_text(json.dumps({**settings, "format": number}))
     weights = load_file(folder / WEIGHTS)
-    of_all = weights["social_weight"]
-    save_file(
-        {k: w for k, w in weights.items() if k not in ("social_alone", "length_alone")},
-        folder / WEIGHTS,
-    )
-    loaded = load_trained(folder).model
-    assert loaded.length(torch.tensor([True, False])).tolist() == [1, 1]
+    save_file({k: w for k, w in weights.items() if k not in EARLIER[number]}, folder / WEIGHTS)
+    model = load_trained(folder).model
+    told, tied = torch.tensor([0, 1, 9]), torch.tensor([True, True, True])
+    alone = 1 if number == 1 else weights["length_alone"]
+    assert model.length(told, tied).tolist() == [alone, 1, 1]
+    many = weights["social_weight"][1]
+    none = many if number == 1 else weights["social_alone"][1]
     friends = replace(TRAINED.scorer(GRAPH, TEXT).inputs.friends[0], row=1)
-    got = loaded.friend_weight(friends, torch.tensor([True, False]))
-    assert got.tolist() == [of_all[1], of_all[1]]
+    assert model.friend_weight(friends, told).tolist() == [none, many, many]
 
 
 def test_weights_of_another_model_are_refused(folder, tmp_path_factory):

@@ -6,6 +6,9 @@ import torch
 from tests.gnn.boards import communities
 from tests.gnn.test_batches import fit_of
 
+ALL = 12
+"""Events of each user"""
+
 
 def weights_after(n, averaging):
     """[n] weights of items after each epoch, and those served after the last."""
@@ -38,3 +41,36 @@ def test_without_averaging_the_last_weights_are_served():
     """Exactly."""
     each, served = weights_after(3, 0.0)
     assert torch.equal(served, each[-1])
+
+
+def read_of(share, *, timed=False, ties="random"):
+    """Events read of each user in some steps, beside those the steps offer."""
+    graph = communities(ties=ties, n_users=600, at=timed)
+    fit = fit_of(graph, timed=timed, few_told=share, event_dropout=0.0)
+    dice, counts = torch.Generator().manual_seed(0), []
+    for batch in fit.batches.epoch(fit.users, np.random.default_rng(0)):
+        _, owner = fit._read(batch, dice)
+        n = len(batch.user)
+        offered = torch.bincount(batch.owner, minlength=n)
+        counts.append(torch.stack([torch.bincount(owner, minlength=n), offered]))
+    return torch.cat(counts, 1).numpy()
+
+
+def test_a_share_of_the_users_is_read_by_few_events():
+    """By none at all, too; the others by all."""
+    read, offered = read_of(0.5)
+    assert (offered == ALL).all()
+    assert 0.5 < (read == offered).mean() < 0.85
+    assert set(range(ALL)) <= set(read.tolist())
+
+
+def test_where_there_are_times_users_are_read_as_they_began():
+    """Their first steps are of few events anyway."""
+    read, offered = read_of(0.5, timed=True)
+    assert (read == offered).all()
+
+
+def test_without_friends_all_events_are_read():
+    """Nothing is to be learned of users with few."""
+    read, offered = read_of(0.5, ties="none")
+    assert (read == offered).all()

@@ -1,10 +1,10 @@
-"""The sampled softmax against the full one."""
+"""The sampled softmax against the full one, and the loss of pairs."""
 
 import numpy as np
 import pytest
 import torch
 
-from gnn.loss import inclusion, sampled_softmax
+from gnn.loss import bpr, inclusion, sampled_softmax
 
 LOGITS = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
 
@@ -52,3 +52,36 @@ def test_a_sampled_item_stands_for_those_left_out():
         rows = np.unique(np.concatenate([targets, rng.integers(0, n, drawn)]))
         total += float((score[rows].exp() / chance[rows]).sum()) / 400
     assert total == pytest.approx(float(score.exp().sum()), rel=0.03)
+
+
+def dice():
+    return torch.Generator().manual_seed(0)
+
+
+def test_of_a_pair_only_the_difference_counts():
+    """-log sigmoid of it, where all others score alike."""
+    logits = torch.zeros(1, 9)
+    logits[0, 3] = 2
+    got = bpr(logits, None, cells((0, 3)), cells((0, 3), (0, 4)), dice())
+    assert got == pytest.approx(float(np.log1p(np.exp(-2))), abs=1e-6)
+
+
+def test_a_users_own_item_is_no_other():
+    """The pair is left out: these score too high for any loss but 0."""
+    logits = torch.zeros(1, 4)
+    logits[0, 0], logits[0, 1:3] = 50, 100
+    own = cells((0, 0), (0, 1), (0, 2))
+    losses = [float(bpr(logits, None, cells((0, 0)), own, dice())) for _ in range(20)]
+    assert losses == pytest.approx([0] * 20, abs=1e-6)
+
+
+def test_the_other_item_of_a_pair_is_any_item():
+    """Items that are there as others' targets are drawn no more often."""
+    chance = torch.tensor([1.0, 1.0, 0.1, 0.1])
+    logits = torch.tensor([[0.0, 100.0, 0.0, 0.0]])
+    target = torch.zeros(20_000, dtype=torch.long), torch.zeros(20_000, dtype=torch.long)
+    loss = bpr(logits, chance.log(), target, cells((0, 0)), dice())
+    rows = np.array([1.0, 10.0, 10.0])
+    share = rows / rows.sum()
+    expected = share[0] * 100 + (1 - share[0]) * np.log(2)
+    assert loss == pytest.approx(expected, rel=0.12)

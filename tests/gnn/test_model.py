@@ -1,15 +1,19 @@
 """The encoder: what its vectors are made of, and whom it can score."""
 
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+import torch.nn.functional as F
 
+from gnn.encode import first_level, item_states, snapshot, takers_of
 from gnn.graph import Seen, events
-from gnn.inputs import Vocabulary
-from gnn.model import Encoder, WeightedSum, spans
+from gnn.inputs import Vocabulary, inputs
+from gnn.model import TAKERS, Encoder, WeightedSum, spans
 from gnn.split import Part
 from gnn.tables import TextVectors
 from gnn.train import train
@@ -73,9 +77,44 @@ def test_a_score_is_a_product_and_a_prior(trained, encoded):
     assert scores == pytest.approx(encoded.user @ encoded.item.T + encoded.bias, abs=1e-4)
 
 
-def test_users_are_unit_vectors(encoded):
-    """All of these have events."""
-    assert np.linalg.norm(encoded.user, axis=1) == pytest.approx(np.ones(len(EVERYONE)), abs=1e-5)
+def test_users_without_friends_are_unit_vectors(trained):
+    """However few events they have."""
+    user = trained.encode(replace(GRAPH, social={}), TEXT).user
+    assert np.linalg.norm(user, axis=1) == pytest.approx(np.ones(len(EVERYONE)), abs=1e-5)
+
+
+def test_the_length_of_users_with_friends_grows_with_their_events(trained, encoded):
+    """From that of users without any to 1."""
+    told = np.bincount(events(GRAPH).user, minlength=len(EVERYONE))
+    tied = np.isin(EVERYONE, next(h.user for h in encoded.hops if h.kind in GRAPH.social))
+    assert tied.any()
+    alone, half = (trained.weights[f"length_{n}"] for n in ("without_events", "half_events"))
+    expected = (alone * half + told) / (told + half)
+    norm = np.linalg.norm(encoded.user, axis=1)
+    assert norm[tied] == pytest.approx(expected[tied], abs=1e-3)
+
+
+def test_friends_pass_from_all_to_little_with_the_number_of_events():
+    """Without events their weight is the one of users alone, at `half` the mean of both, with many
+    the other."""
+    model = Encoder(Vocabulary.of(GRAPH, None), 4, 0.1)
+    friends = SimpleNamespace(row=1)
+    with torch.no_grad():
+        model.social_alone.fill_(0.6)
+        model.social_weight.fill_(-0.2)
+        model.social_half.fill_(math.log(5))
+        got = model.friend_weight(friends, torch.tensor([0, 5, 10**6]))
+    assert got.tolist() == pytest.approx([0.6, 0.2, -0.2], abs=1e-4)
+
+
+def test_one_event_beside_friends_is_not_yet_taken_for_taste():
+    """Without friends there is nothing to pass from."""
+    model = Encoder(Vocabulary.of(GRAPH, None), 4, 0.1)
+    model.set_length_alone(0.2)
+    with torch.no_grad():
+        model.length_half.fill_(math.log(3))
+        got = model.length(torch.tensor([0, 3, 10**6, 3]), torch.tensor([True, True, True, False]))
+    assert got.tolist() == pytest.approx([0.2, 0.6, 1, 1], abs=1e-4)
 
 
 def test_the_prior_is_the_logarithm_of_popularity():
@@ -264,6 +303,33 @@ def test_spans_are_the_members_of_ranges():
     owner, place = spans(torch.tensor([5, 9, 2]), torch.tensor([7, 9, 3]))
     assert owner.tolist() == [0, 0, 2]
     assert place.tolist() == [5, 6, 2]
+
+
+def test_with_two_hops_an_item_knows_who_took_it_up():
+    """The mean of their vectors by their own events, nobody counted in once more."""
+    graph = tables(3, 3, {"PURCHASED": acts([0, 1, 1], [0, 0, 1])})
+    known = Vocabulary.of(graph, None)
+    torch.manual_seed(0)
+    model = Encoder(known, 4, 0.1, hops=2)
+    given = inputs(graph, None, Seen(), known, torch.device("cpu"))
+    now = snapshot(given, None, None)
+    plain = model.items(torch.arange(3), given, None)
+    users = F.normalize(first_level(model, given, now, plain), dim=1)
+    got = takers_of(model, given, now)
+    expected = torch.stack([(users[0] + users[1]) / 3, users[1] / 2, torch.zeros(4)])
+    assert torch.allclose(got, expected, atol=1e-6)
+    assert not torch.allclose(item_states(model, given, now)[:2], plain[:2])
+
+
+def test_a_second_hop_learns():
+    """Its weight moves, and evidence still adds up."""
+    model = train(GRAPH, TEXT, QUICK.model_copy(update={"hops": 2}), seed=0)
+    assert float(model.model.takers_weight) != pytest.approx(TAKERS, abs=1e-3)
+    got = model.encode(GRAPH, TEXT)
+    total = np.zeros_like(got.user)
+    for hop in got.hops:
+        np.add.at(total, hop.user, hop.coefficient[:, None] * hop.message[hop.other])
+    assert total == pytest.approx(got.user, abs=1e-5)
 
 
 def test_there_is_no_parameter_of_any_user():

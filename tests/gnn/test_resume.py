@@ -21,6 +21,8 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["gnn.train", "tests.gnn.boards"])
 
 GRAPH, TEXT = rich()
+SLOWER = QUICK.model_copy(update={"learning_rate": 0.01})
+"""Its best epoch is not the first, so that there is a refit to kill."""
 ALWAYS = 1e9
 """A share that saves after every epoch."""
 
@@ -48,7 +50,7 @@ def work(folder, killed_at, config, told):
     told.send((fingerprint(weights), json.dumps(trained.metrics), seen))
 
 
-def run(folder, killed_at=None, config=QUICK):
+def run(folder, killed_at=None, config=SLOWER):
     """None where it was killed, as it should be."""
     mine, theirs = CONTEXT.Pipe(duplex=False)
     process = CONTEXT.Process(target=work, args=(folder and str(folder), killed_at, config, theirs))
