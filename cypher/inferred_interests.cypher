@@ -1,4 +1,4 @@
-// name: inferred_interests(minScore: float = 0.2, k: int = 50)
+// name: inferred_interests(minScore: float = 0.0, k: int = 50)
 // Interests users have not shown yet, inferred from friends, text and similar users.
 // returns: userId: string, categoryId: string, category: string, score: float
 // returns: evidenceCount: int, topEvidence: strings

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
+from kg.errors import ConfigError
 from kg.files import staging_folder
 from kg.ingest import ingest
 from kg.publish import Published, publish
@@ -48,12 +50,13 @@ def run_demo(
     progress: Progress | None = None,
 ) -> Demo:
     """Make the shop, load, train, publish, compare with the truth. A second run loads nothing new
-    and publishes another release."""
+    and publishes another release. Raises ConfigError for a store with another shop in it."""
     from loaders import stage
 
     options = {"users": str(users), "seed": str(training.seed)}
     with staging_folder("kg-demo-") as into:
         staged = stage("synthetic", [], into, now=now, options=options, progress=progress)
+        _refuse_another(staged, store)
         ingest(staged, store, progress=progress)
         card = train_release(store, releases, training, now=now, progress=progress)
         published = publish(store, releases, card.version, now=now)
@@ -70,6 +73,20 @@ def run_demo(
             agreement=agreement_with_planted(staged, profiles),
             user=_worth_a_look(staged, interests),
         )
+
+
+def _refuse_another(staged: Staged, store: GraphStore) -> None:
+    """Two shops name their users and events alike."""
+    there = store.counts()
+    made = {t: sum(pq.read_metadata(p).num_rows for p in staged.tables[t])
+            for t in staged.tables if t in BEHAVIOURS}  # fmt: skip
+    if there.get("User") and not there.get("Tombstone"):
+        other = next((t for t, n in made.items() if n != there.get(t, 0)), None)
+        if other is not None:
+            raise ConfigError(
+                f"{store.url} holds another shop ({there.get(other, 0):,} {other}, not "
+                f"{made[other]:,}); name a store of the demo's own: --store ladybug://other.lbug"
+            )
 
 
 def found_of_planted(staged: Staged, interests: pl.DataFrame) -> list[dict[str, Any]]:

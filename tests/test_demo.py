@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from kg.demo import agreement_with_planted
+from kg.demo import _refuse_another, agreement_with_planted
+from kg.errors import ConfigError
+from kg.ingest import ingest
+from kg.store import open_store
 from loaders import stage
 from loaders.interface import Staged
 from loaders.synthetic import read_truth
@@ -47,3 +52,16 @@ def test_those_who_have_left_do_not_help_where_only_others_are_asked(staged: Sta
     knows = agreement_with_planted(staged, profiles)[0]
     assert knows["of those who stay"] == pytest.approx(-1)
     assert knows["rank agreement"] > -0.7
+
+
+def test_another_shop_is_left_alone(staged: Staged, tmp_path: Path) -> None:
+    """Before anything is written; the same shop again is welcome."""
+    with open_store(f"ladybug://{tmp_path}/demo.lbug") as store:
+        _refuse_another(staged, store)
+        ingest(staged, store)
+        _refuse_another(staged, store)
+        before = store.counts()
+        other = stage("synthetic", [], tmp_path / "other", now=NOW, options={"users": "60"})
+        with pytest.raises(ConfigError, match=r"holds another shop .*--store"):
+            _refuse_another(other, store)
+        assert store.counts() == before

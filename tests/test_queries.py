@@ -68,7 +68,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {
         ["strat", "Stratocaster", 1, "ada"],
         ["strings", "Guitar strings", 1, "ada"],
     ]),
-    "inferred_interests": ({"minScore": 0.25}, [
+    "inferred_interests": ({"k": 2}, [
         ["gus", "music/guitars", "guitars", 0.5, 1, ["FRIEND_OF:ada"]],
         ["dan", "kitchen/knives", "knives", 0.3, 1, ["FRIEND_OF:cleo"]],
     ]),
