@@ -4,9 +4,10 @@ several sizes, beside profiling everyone.
     python -m benchmarks.refresh [--store URL] [--users 20000 200000] [--sample 20000]
 
 A synthetic power-law graph (10 events a user) is loaded, a small model trained and published, and
-the same release published on the server at URL, which must be empty. Then events of some of those
-who have a profile arrive; measured is load → readable profile in a running process, without the
-time to open the release, which is a row of its own. Of several users' refreshes the median counts.
+the same release published on the server at URL, which must be empty. Then events of some users
+arrive, of those who have a profile where these are many enough; measured is load → readable profile
+in a running process, without the time to open the release, which is a row of its own. Of several
+users' refreshes the median counts.
 """
 
 from __future__ import annotations
@@ -89,13 +90,16 @@ def measured(store: GraphStore, releases: Path, users: int, sample: int | None) 
         ready = Refresher.open(store, releases, training)
     row("open the release", 0, [cost])
     rng = np.random.default_rng(1)
-    everyone = with_profile(store)
+    everyone = np.array([f"u{n}" for n in range(users)])
+    ready_made = with_profile(store)
     at = END
     for changed, times in CHANGED.items():
         came, renewed = [], []
         for _ in range(times):
             at += 1
-            who = rng.choice(everyone, min(changed, profiled // 2), replace=False).tolist()
+            some = min(changed, users // 2)
+            of = ready_made if some < len(ready_made) else everyone
+            who = rng.choice(of, some, replace=False).tolist()
             with meter() as cost:
                 store.upsert("VIEWED", views(who, users // 2, at, rng))
                 mark(store, who, at=END)
