@@ -51,7 +51,7 @@ def bulk_load(writing: Writing, table: str, rows: Rows) -> WriteCount:
         try:
             copy(connection, kind, ready)
         except RuntimeError as e:
-            raise StoreError(f"{table}: {one_line(e)}. Nothing was written") from e
+            raise StoreError(f"{table}: {one_line(e)}. No {table} was written") from e
         sent += ready.num_rows
     _compare(table, sent, count(connection, kind))
     writing.rows[table] = sent
@@ -163,11 +163,11 @@ def _by_difference(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount
 
 def _moved(kind: Target, event: str) -> StoreError:
     return StoreError(
-        f"{name_of(kind)}: {short(event)} is known between other nodes; an event cannot move. "
-        "Nothing was written"
+        f"{name_of(kind)}: {short(event)} is known between other nodes; an event cannot move: does "
+        f"its key tell too few apart, or is this another shop? No {name_of(kind)} was written"
     )
 
 
 def _compare(table: str, sent: int, found: int) -> None:
     if sent != found:
-        raise CountMismatch(f"{table}: {sent} rows expected, {found} found. Nothing was written")
+        raise CountMismatch(f"{table}: {sent} rows expected, {found} found. No {table} was written")

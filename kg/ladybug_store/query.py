@@ -74,6 +74,10 @@ def _explained(said: str, timeout_s: float) -> StoreError:
         return QueryTimeout(f"stopped after {timeout_s:g} s; narrow the query or allow more time")
     if "read-only" in said:
         return WriteRefused(said)
+    if "BLOB" in said:
+        said += (
+            "; this store keeps vectors and lists of texts as bytes: decode() makes JSON of a list"
+        )
     return QueryError(said)
 
 

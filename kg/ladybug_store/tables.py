@@ -171,7 +171,7 @@ class Ends:
         raise CountMismatch(
             f"{self._target.name}: {missing.height} of {frame.height} rows have an end that is not "
             f"in the store, such as {label} {short(strangers[end][0])}; load it first. "
-            "Nothing was written"
+            f"No {self._target.name} was written"
         )
 
     def _strangers(self, ends: pl.Series, label: str) -> list[str]:

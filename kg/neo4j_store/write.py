@@ -109,7 +109,8 @@ def check_ends(server: Server, kind: EdgeKind, batches: Callable[[], Iterable[pa
 def missing_end(kind: EdgeKind, lost: int, rows: int, label: str, example: str) -> CountMismatch:
     return CountMismatch(
         f"{kind.name}: {lost} of {rows} rows name a {label} that is not in the graph, "
-        f"such as {example[:200]!r}; load the {label} rows first. Nothing was written"
+        f"such as {example[:200]!r}; load the {label} rows first. "
+        f"No {kind.name} was written"
     )
 
 
@@ -231,7 +232,8 @@ def _refuse_moved(
         example = moved[key][0].as_py()
         raise StoreError(
             f"{kind.name}: {moved.num_rows} rows have a known {key} between other nodes, such as "
-            f"{example[:200]!r}; an event cannot move"
+            f"{example[:200]!r}; an event cannot move: does its key tell too few apart, or is this "
+            "another shop?"
         )
 
 

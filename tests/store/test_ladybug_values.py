@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from kg.errors import CountMismatch, StoreError
+from kg.errors import CountMismatch, QueryError, StoreError
 from kg.ladybug_store import encoding, load
 from kg.store import GraphStore, WriteCount, open_store
 from tests.store.tables import SHOP, edge_rows, load_shop, node_rows, release, table, vectors
@@ -274,3 +274,13 @@ def test_what_is_the_same_is_not_written(files: dict[str, Path], tmp_path: Path)
         changed = SHOP["RATED"].set_column(6, "helpful", pa.array([3, 1, 0, None], pa.int64()))
         written = shop.upsert("RATED", changed)
     assert (written.updated, written.unchanged) == (1, 3)
+
+
+def test_a_list_asked_for_as_one_says_how_it_is_kept(files: dict[str, Path]) -> None:
+    """Cypher of one's own meets bytes where Neo4j has a list."""
+    text = "MATCH (:User)-[x:INTERESTED_IN]->(:Category) RETURN size(x.topEvidence)"
+    with (
+        open_store(f"ladybug://{files['shop']}", read_only=True) as store,
+        pytest.raises(QueryError, match=r"decode\(\) makes JSON of a list"),
+    ):
+        store.query(text)
