@@ -195,12 +195,10 @@ def _profiles(store: GraphStore, users: int) -> Finding:
     elif live is None:
         detail, mend = "no release is live", "kg retrain"
     elif stale:
-        detail = f"release {live} is live; edges of {stale:,} of {users:,} users changed since"
+        detail = f"release {live} is live; {stale:,} of {users:,} users wait for a refresh"
         mend = "kg refresh"
     else:
-        return Finding(
-            what="profiles", status="ok", detail=f"release {live} is live, and all fresh"
-        )
+        return Finding(what="profiles", status="ok", detail=f"release {live} is live and fresh")
     return Finding(what="profiles", status="missing", detail=detail, mend=mend)
 
 

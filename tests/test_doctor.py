@@ -94,7 +94,7 @@ def test_who_waits_for_a_refresh_is_counted(store: GraphStore) -> None:
     assert profiles(store).status == "ok"
     mark(store, ["ada", "ben"], at=small_shop.AS_OF + 1)
     found = profiles(store)
-    assert found.detail == "release r2 is live; edges of 2 of 9 users changed since"
+    assert found.detail == "release r2 is live; 2 of 9 users wait for a refresh"
     assert found.mend == "kg refresh"
 
 
