@@ -1,7 +1,8 @@
 """How results look: aligned text or a rich table for people, JSON for machines.
 
-Nothing is cut: a terminal's table folds long cells, anything else gets whole lines. Text from the
-data is shown, never interpreted: control characters are spelled out.
+Nothing is cut: a terminal's table folds long cells, and stands on end where it has too many columns
+for that; anything else gets whole lines. Text from the data is shown, never interpreted: control
+characters are spelled out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import typer
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SPELLED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
+LEAST = 12
+"""Letters of a long cell that stand on a line of a terminal's table at least."""
+GAP = 3
+"""Spaces from column to column."""
 VECTOR = 8
 """A list of more numbers than this is shown by its length; JSON has them all."""
 
@@ -131,17 +136,39 @@ def _print_rich(
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(file=sys.stdout)
+    least = [
+        max(len(name), min(LEAST, max(map(len, column))))
+        for name, *column in zip(columns, columns, *cells, strict=True)
+    ]
+    if cells and sum(least) + GAP * len(least) > console.width:
+        _print_on_end(columns, cells, title)
+        return
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         title=Text(title) if title else None,
         title_justify="left",
     )
-    for name, is_right in zip(columns, right, strict=True):
-        table.add_column(Text(name), justify="right" if is_right else "left", overflow="fold")
+    for name, is_right, width in zip(columns, right, least, strict=True):
+        justify: Literal["left", "right"] = "right" if is_right else "left"
+        table.add_column(Text(name), justify=justify, overflow="fold", min_width=width)
     for row in cells:
         table.add_row(*(Text(c) for c in row))
-    Console(file=sys.stdout).print(table)
+    console.print(table)
+
+
+def _print_on_end(columns: Sequence[str], cells: list[list[str]], title: str | None) -> None:
+    """A value a line, a row after the other: for tables of more columns than a terminal has room
+    for. What is empty is left out."""
+    width = max(map(len, columns))
+    rows = [
+        "\n".join(
+            f"{name:{width}}  {text}" for name, text in zip(columns, row, strict=True) if text
+        )
+        for row in cells
+    ]
+    _write("\n\n".join([*([] if title is None else [title]), *rows]) + "\n")
 
 
 def _print_aligned(

@@ -204,10 +204,9 @@ def test_nothing_is_cut_in_plain_tables(capsys: Output) -> None:
     assert "x" * 5000 in capsys.readouterr().out
 
 
-def test_nothing_is_cut_on_a_terminal() -> None:
-    """On a narrow terminal a long cell is folded, not shortened."""
-    text = "".join(chr(ord("a") + n % 26) for n in range(200))
-    code = f"from kg.cli.output import print_table; print_table(['text', '#'], [['{text}', 7]])"
+def on_a_terminal(columns: list[str], rows: list[list[object]]) -> str:
+    """The table on a terminal of forty columns, without colours."""
+    code = f"from kg.cli.output import print_table; print_table({columns!r}, {rows!r})"
     ours, theirs = pty.openpty()
     done = subprocess.Popen(
         [sys.executable, "-c", code], stdout=theirs, env={**os.environ, "COLUMNS": "40"}
@@ -216,8 +215,33 @@ def test_nothing_is_cut_on_a_terminal() -> None:
     os.close(theirs)
     shown = os.read(ours, 65536).decode()
     os.close(ours)
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("text", "")
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
+
+
+def test_nothing_is_cut_on_a_terminal() -> None:
+    """On a narrow terminal a long cell is folded, not shortened."""
+    text = "".join(chr(ord("a") + n % 26) for n in range(200))
+    plain = on_a_terminal(["text", "#"], [[text, 7]]).replace("text", "")
     assert "".join(c for c in plain if c.islower()) == text
+
+
+def test_too_many_columns_for_a_terminal_stand_on_end() -> None:
+    """A value a line, rather than two letters of each a line; empty ones are left out."""
+    shown = on_a_terminal(
+        ["category", "evidenceShare", "horizonDays", "asOf"],
+        [["Kitchen > Knives", 0.5, 30, None], ["Garden", 0.25, 30, "now"]],
+    )
+    assert shown == (
+        "category       Kitchen > Knives\n"
+        "evidenceShare  0.5\n"
+        "horizonDays    30\n"
+        "\n"
+        "category       Garden\n"
+        "evidenceShare  0.25\n"
+        "horizonDays    30\n"
+        "asOf           now\n"
+        "\n"
+    )
 
 
 def test_data_cannot_drive_the_terminal() -> None:
