@@ -16,7 +16,7 @@ from kg.config import Neo4jSettings, Settings, releases_folder
 from kg.errors import KgError
 from kg.queries import packaged
 from kg.releases import verify, versions
-from kg.stale import marks
+from kg.stale import waiting
 from kg.store import GraphStore, open_store
 
 Status = Literal["ok", "missing", "broken"]
@@ -189,7 +189,7 @@ def _profiles(store: GraphStore, users: int) -> Finding:
     ]
     live = next((version for version, status in states if status == "live"), None)
     writing = next((version for version, status in states if status == "writing"), None)
-    stale = marks(store).num_rows
+    stale = waiting(store)
     if writing is not None:
         detail, mend = f"release {writing} is half written", f"kg publish {writing}"
     elif live is None:

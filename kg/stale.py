@@ -102,6 +102,14 @@ def marks(store: GraphStore) -> pa.Table:
     )
 
 
+def waiting(store: GraphStore) -> int:
+    """How many users are marked."""
+    if not has_profiles(store):
+        return 0
+    found = store.query(f"MATCH (u:User) WHERE u.{MARK} IS NOT NULL RETURN count(*)", timeout_s=600)
+    return int(found.rows[0][0])
+
+
 def clear(store: GraphStore, given: pa.Table) -> None:
     """Take away these marks, but for those that were set anew since they were read."""
     for start in range(0, given.num_rows, CLEARED_AT_ONCE):

@@ -149,15 +149,21 @@ class _Loaded:
 
 def _ingest(staged: Staged, url: str, move: Progress) -> _Loaded:
     from kg.ingest import ingest
+    from kg.stale import waiting
 
     with open_chosen(url, read_only=False) as graph:
         written = ingest(staged, graph, progress=move)
+        stale = waiting(graph)
     staged_rows = staged.report.tables
     return _Loaded(
         [f"in {url}", "staged", "created", "updated", "unchanged"],
         [[t, staged_rows.get(t), n.created, n.updated, n.unchanged] for t, n in written.items()],
-        [],
-        {"store": url, "loaded": {name: asdict(count) for name, count in written.items()}},
+        [f"{stale:,} users wait for a refresh: kg refresh"] if stale else [],
+        {
+            "store": url,
+            "loaded": {name: asdict(count) for name, count in written.items()},
+            "stale": stale,
+        },
     )
 
 
