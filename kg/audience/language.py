@@ -32,7 +32,7 @@ _TOKEN = re.compile(
   | (?P<number> [+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)? )
   | (?P<name>   `[^`]*` )
   | (?P<word>   [^\W\d]\w* )
-  | (?P<mark>   <=|>=|<>|!=|==|[=<>(),] )
+  | (?P<mark>   <=|>=|<>|!=|==|[=<>(),\[\]] )
   | (?P<other>  . )
     """,
     re.VERBOSE | re.DOTALL,
@@ -168,13 +168,14 @@ class _Parser:
         return self._known[name]
 
     def _list(self, declared: Property) -> tuple[Value, ...]:
-        if not self._took("("):
+        end = ")" if self._took("(") else "]" if self._took("[") else None  # as in SQL, in Cypher
+        if end is None:
             raise self._expected("`(`")
         values = [self._value(declared)]
         while self._took(","):
             values.append(self._value(declared))
-        if not self._took(")"):
-            raise self._expected("`,` or `)`")
+        if not self._took(end):
+            raise self._expected(f"`,` or `{end}`")
         return tuple(values)
 
     def _value(self, declared: Property) -> Value:
