@@ -101,7 +101,10 @@ class NamedQuery:
 
     def _converted(self, parameter: Parameter, value: Any) -> Any:
         try:
-            return convert(parameter.type, value)
+            converted = convert(parameter.type, value)
+            if (parameter.name, parameter.type) == ("k", "int") and converted < 0:
+                raise ValueError("no number of rows")
+            return converted
         except ValueError as e:
             raise QueryError(f"query {self.name}: {parameter.name}={value!r}: {e}") from e
 

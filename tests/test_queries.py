@@ -343,6 +343,7 @@ def test_arguments_are_converted_and_filled_in() -> None:
         ({"userid": "a"}, "no parameter 'userid'; did you mean 'userId'?"),
         ({"userId": "a", "k": "ten"}, "k='ten': not a whole number"),
         ({"userId": "a", "k": 1.5}, "k=1.5: not a whole number"),
+        ({"userId": "a", "k": "-1"}, "k='-1': no number of rows"),
     ],
 )
 def test_wrong_arguments_name_the_parameter(given: dict[str, Any], says: str) -> None:
