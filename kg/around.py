@@ -19,7 +19,7 @@ EdgesAt = Callable[[EdgeTable, Sequence[str], pa.Array, str], pa.Table]
 """(table, columns, users, end): the edges whose `end` is one of the users, as src, dst (keys) and
 the columns."""
 
-FRIENDS_AT_ONCE = 500
+FRIENDS_AT_ONCE = 5_000
 """Whose events are in memory before the latest of each are kept."""
 
 
