@@ -4,6 +4,7 @@ the work grows with these users, not with the graph."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 
 from kg.arrays import EDGE_COLUMNS, graph_tables
 from kg.errors import ConfigError, NotFound, ReleaseError
+from kg.heap import giving_back
 from kg.new_items import with_new_items
 from kg.privacy.consent import objectors
 from kg.publish import live_version
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 5_000
 """Users profiled together; their neighbourhood is held in memory."""
+MANY = 100
+"""Users, from which memory counts more than a few milliseconds."""
 MOST_NEIGHBOURS = 200_000
 """Users among whom similar ones are looked for, exactly."""
 EVENTS = (*BEHAVIOURS, *SOCIAL)
@@ -109,6 +113,10 @@ class Refresher:
         )
         # in one order, whatever the store's: sums of floats depend on it
         wanted = sorted(u for u in dict.fromkeys(users) if u not in objecting)
+        with giving_back() if len(wanted) > MANY else nullcontext():
+            return self._refreshed(wanted, now, progress)
+
+    def _refreshed(self, wanted: list[str], now: int, progress: Progress | None) -> Refreshed:
         blocks = [wanted[k : k + AT_ONCE] for k in range(0, len(wanted), AT_ONCE)]
         as_of = self._as_of(blocks, now) if len(blocks) > 1 else None
         written: dict[str, WriteCount] = {}

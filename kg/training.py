@@ -18,6 +18,7 @@ from kg.candidate_tables import only_of, release_tables, social_of
 from kg.errors import ConfigError, MissingExtra
 from kg.figures import reliability_svg
 from kg.foretold import declared_values, judged
+from kg.heap import giving_back
 from kg.privacy.state import pseudonyms
 from kg.releases import Card, config_hash, save, version_at
 from kg.resume import kept_training, run_name
@@ -112,7 +113,7 @@ def train_release(
     with kept_training(releases, resume=resume) as folder:
         run = training.runs / run_name(folder, now)
         settings = {**training.config.model_dump(mode="json"), "seed": training.seed}
-        with tracked(training.track, run, settings) as tracker:
+        with tracked(training.track, run, settings) as tracker, giving_back():
             watch = _Watch(progress, Saves(folder), tracker)
             return _train_release(store, releases, training, now, watch)
 
