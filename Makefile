@@ -21,7 +21,8 @@ demo: install    ## a synthetic shop: load, train, publish, look
 	$(BIN)/kg demo
 
 test: install    ## the whole suite, with a real Neo4j, in two processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	@# in the order of the files: those of the faults take longest, and come early
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: install   ## lint, format and types
 	$(BIN)/ruff check .
