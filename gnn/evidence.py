@@ -40,7 +40,8 @@ class Evidence:
     share: Floats
     """[P] what the cited edges carry of all positive parts; 0 where there is none"""
     indptr: Ints
-    """[P + 1] claim p cites `cited[indptr[p]:indptr[p + 1]]`, strongest first"""
+    """[P + 1] claim p cites `cited[indptr[p]:indptr[p + 1]]`, the CITED strongest of those counted,
+    strongest first"""
     cited: Ints
     """ids of `Sources.names`"""
     part: Floats
@@ -220,9 +221,9 @@ def evidence_of(
         order = np.lexsort((source, -part, claim))
         claim, source, part = claim[order], source[order], part[order]
         first = np.searchsorted(claim, np.arange(len(claims)))
-        strongest = part[first[claim]]
-        count[claims] = np.bincount(claim[part >= NOTABLE * strongest], minlength=len(claims))
-        top = np.arange(len(claim)) - first[claim] < CITED
+        notable = part >= NOTABLE * part[first[claim]]
+        count[claims] = np.bincount(claim[notable], minlength=len(claims))
+        top = notable & (np.arange(len(claim)) - first[claim] < CITED)
         number[claims] = np.bincount(claim[top], minlength=len(claims))
         carried = _sums(claim[top], part[top], len(claims))
         share[claims] = np.divide(carried, total, out=np.zeros_like(total), where=total > 0)

@@ -19,7 +19,7 @@ from gnn.goods import leading
 from gnn.graph import Events, weights_of
 from gnn.sentiment import UNFAVOURABLE
 from gnn.tables import GraphTables
-from gnn.words import CJK, LETTERS_A_TEXT
+from gnn.words import CJK, LETTERS_A_TEXT, plain
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -48,7 +48,7 @@ def words_of(text: str) -> list[str]:
     """Words of three letters or more, plurals as their singular is written; of scripts without
     spaces every two signs in a row."""
     found = []
-    for piece in PIECES.findall(text.lower()):
+    for piece in PIECES.findall(plain(text)):
         if piece[0] >= FIRST_OF_CJK:
             found += [piece[n : n + 2] for n in range(len(piece) - 1)]
         else:

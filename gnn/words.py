@@ -22,6 +22,8 @@ LETTERS_A_TEXT = 2000
 CJK = "\u3040-\u30ff\u3400-\u9fff"
 TOKEN = rf"[{CJK}]|[^\W\d_{CJK}][^\W_{CJK}'-]+"
 """A word of two or more letters, or one sign of a script without spaces."""
+MASKED = re.compile(r"\[(?:url|token|email|iban|id|card|phone|handle)\]")
+"""What stands in a text where the loader took out an address or a number."""
 COMMON = 0.4
 """Words in more than this share of the documents tell nothing apart."""
 RARE = 3
@@ -61,9 +63,15 @@ def _reviews(graph: GraphTables, seen: Events) -> pa.Array | None:
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(starts), texts), " \n")
 
 
+def plain(text: str) -> str:
+    """In small letters, with nothing said by masks."""
+    return MASKED.sub(" ", text.lower())
+
+
 def vectorizer() -> TfidfVectorizer:
     """TF-IDF over words and pairs of words."""
     return TfidfVectorizer(
+        preprocessor=plain,
         token_pattern=TOKEN,
         ngram_range=(1, 2),
         min_df=RARE,

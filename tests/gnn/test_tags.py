@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from gnn.graph import events
 from gnn.tags import choices, fit_lexicon, tags, words_of
+from loaders.personal import KINDS
 from tests.gnn.planted import acts, tables
 
 TITLES = [
@@ -87,6 +88,12 @@ def test_a_word_that_others_say_more_is_not_said():
 def test_languages_without_spaces_have_words_too():
     """Every two signs in a row; short words and numbers are none."""
     assert words_of("吉他很好 A 12 pick-up x2") == ["吉他", "他很", "很好", "pick"]
+
+
+def test_masks_are_no_words():
+    """What the loader took out is not what somebody wrote; other words in brackets are."""
+    masked = [kind.mask for kind in KINDS]
+    assert words_of(f"call {' '.join(masked)} [great]") == ["call", "great"]
 
 
 def test_chinese_reviews_have_tags():
