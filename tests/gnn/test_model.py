@@ -324,7 +324,7 @@ def test_with_two_hops_an_item_knows_who_took_it_up():
 def test_a_second_hop_learns():
     """Its weight moves, and evidence still adds up."""
     model = train(GRAPH, TEXT, QUICK.model_copy(update={"hops": 2}), seed=0)
-    assert float(model.model.takers_weight) != pytest.approx(TAKERS, abs=1e-3)
+    assert model.model.takers_weight.item() != pytest.approx(TAKERS, abs=1e-3)
     got = model.encode(GRAPH, TEXT)
     total = np.zeros_like(got.user)
     for hop in got.hops:
