@@ -7,6 +7,7 @@ import json
 import math
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,7 +105,9 @@ def test_every_epoch_is_told(name: str, tmp_path: Path) -> None:
         ]
         assert second["type_weight/PURCHASED"][-1][1] == pytest.approx(weight)
     else:
-        history = wandb_history(folder)
+        end = time.monotonic() + 60
+        while not (history := wandb_history(folder)) and time.monotonic() < end:
+            time.sleep(0.2)  # wandb's own process writes the file
         names = ("epoch", "loss", "recall@20", "ndcg@20")
         said = [{k: r[f"training/{k}"] for k in names} for r in history if "training/epoch" in r]
         assert history[-1][f"{REFIT}/type_weight/PURCHASED"] == weight
