@@ -50,12 +50,24 @@ def fit_tone(
     model = fit_sentiment(text.reviews, weight, in_training, seed, score_of)
     if model is None:
         return None, "too few good or too few bad reviews to learn the tone from"
+    if model.auc is not None and model.auc < NEITHER + _chance(weight[has_text & ~in_training]):
+        return None, (
+            "texts do not foretell the stars: "
+            f"AUC {model.auc:.2f} on {model.held_out} other reviews"
+        )
     return model, {
         "auc": model.auc,
         "held_out": model.held_out,
         "trained_on": model.trained_on,
         "lexicon": model.lexicon,
     }
+
+
+def _chance(weight: Doubles) -> float:
+    """Standard error of the AUC of a model that knows nothing, on reviews of these stars: that of
+    Mann and Whitney's U."""
+    good, bad = int((weight >= FAVOURABLE).sum()), int((weight <= UNFAVOURABLE).sum())
+    return float(np.sqrt((good + bad + 1) / (12 * good * bad))) if good and bad else 0.0
 
 
 def lexicon_scores(graph: GraphTables, rows: Ints) -> Doubles:
