@@ -5,10 +5,10 @@ MATCH (a:Item {itemId: $itemId})<-[:CARTED|PURCHASED|RATED|REVIEWED|TAGGED|VIEWE
 WITH DISTINCT a, u
 MATCH (u)-[:CARTED|PURCHASED|RATED|REVIEWED|TAGGED|VIEWED]->(b:Item)
 WHERE b.itemId <> a.itemId
-WITH b, count(DISTINCT u.userId) AS users
+WITH b, count(DISTINCT u) AS users
 WHERE users >= $minUsers
 MATCH (b)<-[:CARTED|PURCHASED|RATED|REVIEWED|TAGGED|VIEWED]-(v:User)
-WITH b, users, count(DISTINCT v.userId) AS audience
+WITH b, users, count(DISTINCT v) AS audience
 RETURN b.itemId AS itemId, b.title AS title, users, audience,
        users / sqrt(1.0 * audience) AS affinity
 ORDER BY affinity DESC, itemId

@@ -5,6 +5,6 @@ MATCH (:User)-[e:VIEWED|CARTED|PURCHASED|RATED|REVIEWED|TAGGED]->(:Item)
 WITH max(e.at) AS newest
 MATCH (u:User)-[e:VIEWED|CARTED|PURCHASED|RATED|REVIEWED|TAGGED]->(i:Item)
 WHERE newest IS NULL OR e.at > newest - $days * 86400
-RETURN i.itemId AS itemId, i.title AS title, count(DISTINCT u.userId) AS users, count(*) AS events
+RETURN i.itemId AS itemId, i.title AS title, count(DISTINCT u) AS users, count(*) AS events
 ORDER BY users DESC, events DESC, itemId
 LIMIT $k

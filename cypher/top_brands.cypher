@@ -3,7 +3,7 @@
 // returns: brand: string, items: int, users: int, monetary: float
 MATCH (u:User)-[e:CARTED|PURCHASED|RATED|REVIEWED|TAGGED|VIEWED]->(i:Item)
 WHERE i.brand IS NOT NULL
-RETURN i.brand AS brand, count(DISTINCT i.itemId) AS items, count(DISTINCT u.userId) AS users,
+RETURN i.brand AS brand, count(DISTINCT i.itemId) AS items, count(DISTINCT u) AS users,
        CASE WHEN count(e.price) > 0
             THEN sum(e.price * (e.quantity - coalesce(e.cancelledQuantity, 0.0))) END AS monetary
 ORDER BY users DESC, brand
