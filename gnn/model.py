@@ -6,8 +6,9 @@ grows with what was learned of it:
 
     x = id + text + reviews + categories        state = x / sqrt(|x|^2 + 1)
 
-A user is a vector of length 1, a plain sum over edges (GraphSAGE's aggregation, Hamilton et al. 2017, with
-learned typed weights and no self term, so that it works for users never trained on):
+A user is a vector of length 1 (less where friends stand in for events, see below), a plain sum over
+edges (GraphSAGE's aggregation, Hamilton et al. 2017, with learned typed weights and no self term, so
+that it works for users never trained on):
 
     events   a = weight[type] x value x (1 + users of the item)^-1/2 x (1 + age / 30 days)^-decay[type]
              sum of a x item state, over sqrt(sum |a|)
