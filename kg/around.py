@@ -4,6 +4,7 @@ everyone. Stores say who is there and which edges are at a user; the rest is the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import polars as pl
 import pyarrow as pa
@@ -15,12 +16,24 @@ from kg.store import Snapshot
 
 There = Callable[[pa.Array], pa.Array]
 """Those of these users that are in the graph."""
-EdgesAt = Callable[[EdgeTable, Sequence[str], pa.Array, str], pa.Table]
-"""(table, columns, users, end): the edges whose `end` is one of the users, as src, dst (keys) and
-the columns."""
+
+
+class EdgesAt(Protocol):
+    def __call__(
+        self,
+        edge: EdgeTable,
+        names: Sequence[str],
+        users: pa.Array,
+        end: str,
+        last: int | None = None,
+        /,
+    ) -> pa.Table:
+        """The edges whose `end` is one of the users, or the `last` of each as `latest` has them: as
+        src, dst (keys) and the columns."""
+
 
 FRIENDS_AT_ONCE = 5_000
-"""Whose events are in memory before the latest of each are kept."""
+"""Whose events are read together, all of them in a store that cannot cut them itself."""
 
 
 def around(
@@ -70,7 +83,7 @@ def _events(
     blocks = (
         others.slice(start, FRIENDS_AT_ONCE) for start in range(0, len(others), FRIENDS_AT_ONCE)
     )
-    theirs = (latest(edges_at(edge, columns, block, SRC), friend_events) for block in blocks)
+    theirs = (edges_at(edge, columns, block, SRC, friend_events) for block in blocks)
     return pa.concat_tables([edges_at(edge, columns, asked, SRC), *theirs])
 
 

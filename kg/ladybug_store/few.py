@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kg.around import latest
 from kg.errors import CountMismatch, StoreError
 from kg.ladybug_store.catalog import columns, quoted, unknown
 from kg.ladybug_store.columns import read_back, stored
@@ -39,8 +40,14 @@ def there(connection: Any, users: pa.Array) -> pa.Array:
 
 
 def edges_at(
-    connection: Any, edge: EdgeTable, names: Sequence[str], users: pa.Array, end: str
+    connection: Any,
+    edge: EdgeTable,
+    names: Sequence[str],
+    users: pa.Array,
+    end: str,
+    last: int | None = None,
 ) -> pa.Table:
+    """`kg.around.EdgesAt`"""
     kinds = columns(connection, edge.type.name)
     unknown(edge.name, names, kinds)
     wanted = [SRC, DST, *names]
@@ -50,7 +57,7 @@ def edges_at(
     else:
         text = f"LOAD FROM $rows MATCH {_at(edge, end, 'c0')} {returned}"
         found = _of_all(connection, text, users)
-    return pa.table(
+    edges = pa.table(
         {
             n: read_back(found.column(k), kinds[n], on_edge=True)
             if k >= 2
@@ -58,6 +65,7 @@ def edges_at(
             for k, n in enumerate(wanted)
         }
     )
+    return edges if last is None else latest(edges, last)
 
 
 def _at(edge: EdgeTable, end: str, key: str) -> str:

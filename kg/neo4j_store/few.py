@@ -54,15 +54,19 @@ def _edges_at(
     names: Sequence[str],
     users: pa.Array,
     end: str,
+    last: int | None = None,
 ) -> pa.Table:
+    """`kg.around.EdgesAt`; the server leaves out what is not among the last."""
     kinds = edge_kind(edge.name, {}).columns
     for name in names:
         if name not in kinds or name in (SRC, DST):
             raise StoreError(f"{edge.name} has no column {name!r} to export")
     types = {SRC: Type.STRING, DST: Type.STRING, **{n: kinds[n] for n in names}}
-    statement = read_text.edges_at(edge, names, end)
+    statement = read_text.edges_at(edge, names, end, last=last is not None)
     pages = [
-        table_of(list(run(tx, statement, keys=sent(part["key"])).single(strict=True)), types)
+        table_of(
+            list(run(tx, statement, keys=sent(part["key"]), last=last).single(strict=True)), types
+        )
         for part in pieces(pa.table({"key": users}), USERS)
     ]
     return pa.concat_tables([table_of([[] for _ in types], types), *pages])

@@ -54,16 +54,26 @@ def edge_page(table: EdgeTable, columns: Sequence[str], *, until: bool) -> str:
     )
 
 
-def edges_at(table: EdgeTable, columns: Sequence[str], end: str) -> str:
-    """Edges whose `end` is one of the nodes $keys; one record: src, dst, columns."""
+def edges_at(table: EdgeTable, columns: Sequence[str], end: str, *, last: bool = False) -> str:
+    """Edges whose `end` is one of the nodes $keys, or the $last of each in time; one record: src,
+    dst, columns."""
     a, b = (quoted(NODE_BY_LABEL[label].key) for label in (table.src, table.dst))
     name, label = ("a", table.src) if end == SRC else ("b", table.dst)
     lists = "".join(f", [e IN es | e.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
-    return (
-        f"UNWIND $keys AS key {seek(name, label, 'key')} "
-        f"WITH collect({name}) AS found UNWIND found AS {name} "
+    match = (
         f"MATCH (a{_label('a', name, table.src)})-[e:{quoted(table.type.name)}]->"
         f"(b{_label('b', name, table.dst)}) "
+    )
+    if last:
+        other = "b" if name == "a" else "a"
+        by = f"b.{b} DESC" + (", e.eventId DESC" if "eventId" in columns else "")
+        match = (
+            f"CALL ({name}) {{ {match}WITH e, {other} "
+            f"ORDER BY e.at IS NULL, e.at DESC, {by} LIMIT $last RETURN e, {other} }} "
+        )
+    return (
+        f"UNWIND $keys AS key {seek(name, label, 'key')} "
+        f"WITH collect({name}) AS found UNWIND found AS {name} {match}"
         "WITH collect(a) AS sources, collect(b) AS targets, collect(e) AS es "
         f"RETURN [a IN sources | a.{a}] AS src, [b IN targets | b.{b}] AS dst{lists}"
     )

@@ -55,6 +55,18 @@ def test_of_a_friend_the_latest_events_are_enough(shop: GraphStore) -> None:
     assert {r[0] for r in rows(found, "REVIEWED")} == {"ada", "ben"}
 
 
+def test_the_latest_events_are_the_same_on_both_stores(shop: GraphStore) -> None:
+    """Those without a time go first; of two at one time the greater item and id stay."""
+    more = table(
+        "RATED", src=["ada"] * 4, dst=["pen", "ink", "pen", "pen"],
+        eventId=["undated", "z", "a", "b"], at=[None, 150, 150, 150], rating=[5.0] * 4,
+    )  # fmt: skip
+    shop.upsert("RATED", more)
+    found = shop.around(["ben"], {"RATED": ("at", "eventId"), "FOLLOWS": ()}, friend_events=3)
+    of_ada = [r[2:] for r in rows(found, "RATED", "at", "eventId") if r[0] == "ada"]
+    assert sorted(of_ada) == [(150, "a"), (150, "b"), (200, "r2")]
+
+
 def test_the_latest_events_need_times(shop: GraphStore) -> None:
     with pytest.raises(StoreError, match=r"REVIEWED.*at"):
         shop.around(["ben"], EDGES, friend_events=1)
