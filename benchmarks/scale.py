@@ -39,8 +39,10 @@ from loaders.interface import LoadReport, Staged
 
 PART = 2_000_000
 """Events of a Parquet file."""
-SAMPLE, FEWER, MANY = 5_000, 500, 5_000_000
-"""Users the model learns from; fewer above MANY events, since each is scored over all items."""
+SAMPLES = {5_000_000: 5_000, 50_000_000: 500}
+"""Users the model learns from, up to so many events: the more items, the more work each is, since
+they are scored over all of them."""
+FEWEST = 100
 SOME = 2_000
 """Users profiled afterwards."""
 SETTINGS = {"dim": "64", "epochs": "3", "rank": "0", "validation_users": "500"}
@@ -48,7 +50,7 @@ TABLES = ("User", "Item", "Category", "VIEWED", "PURCHASED", "FOLLOWS", "IN_CATE
 
 
 def training(events: int) -> Training:
-    sample = SAMPLE if events <= MANY else FEWER
+    sample = next((users for most, users in SAMPLES.items() if events <= most), FEWEST)
     return Training(config=train_config("default", SETTINGS), encoder="none", sample=sample)
 
 
@@ -83,7 +85,7 @@ def main() -> None:
         if on_server:
             url = given.store or ""
             rows += measured(
-                (train, go_live, profile_some)
+                (constrain, train, go_live, profile_some)
                 if url
                 else (write_parquet, write_import, run_import),
                 Run(events, given.folder, url, given.neo4j_home),
@@ -174,6 +176,12 @@ def run_import(run: Run) -> None:
     folder = (run.folder / "import").absolute()
     command = ["neo4j-admin", "database", "import", "full", f"@{folder / ARGUMENTS}"]
     importer().run_import(Offline(folder, {}, command, []), run.home)
+
+
+def constrain(run: Run) -> None:
+    """make the constraints"""
+    with open_store(run.store) as store:
+        store.ensure_schema()
 
 
 def staged(run: Run) -> Staged:
