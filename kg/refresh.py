@@ -153,8 +153,8 @@ class Refresher:
     @property
     def friend_events(self) -> int | None:
         """As many of a friend's latest events as the release learned from; None is all."""
-        sampled = self.card.metrics.get("sample", {})
-        return sampled.get("friend_events")  # type: ignore[no-any-return]
+        learned_from: int | None = self.card.metrics.get("sample", {}).get("friend_events")
+        return learned_from
 
     def _moment(self, near: Iterable[Snapshot], now: int) -> int | None:
         """The second after the last event, between the release's moment and now."""
