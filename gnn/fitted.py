@@ -19,6 +19,7 @@ from gnn.encoded import Encoded
 from gnn.evaluate import REPEATS, repeat_share
 from gnn.features import Past, past_of
 from gnn.graph import Events, Seen, events
+from gnn.grouping import Method
 from gnn.interests import came_true, drawn_users, fit_interests, judge_interests, known_users
 from gnn.item_interests import MOST_SCORES, came_true_of, fit_items, judge_items, shelf_of
 from gnn.next_category import judge_next
@@ -75,6 +76,8 @@ class Fitted:
     value: ValueModel | None = None
     segments: int = 1
     """How many"""
+    grouping: Method = "kmeans"
+    """What makes the segments"""
 
     @property
     def half_life_days(self) -> float:
@@ -91,12 +94,13 @@ def fit_profiles(
     seed: int,
     now: int | None = None,
     segments_before: int | None = None,
+    grouping: Method = "kmeans",
     progress: Progress | None = None,
 ) -> Fitted:
     """`model` must have learned from nothing after the training part of `split`. What is known of
     single users before `now` (epoch s, default: all there is) teaches when they come again and what
     they spend. There are as many segments as the last release had (`segments_before`), unless
-    another number is much better."""
+    another number is much better; `grouping` makes them."""
     tell = progress or silent
     tell("calibration", 0, 4)
     windows = windows_of(events(graph), split)
@@ -117,7 +121,9 @@ def fit_profiles(
     tell("calibration", 2, 4)
     repeats = repeat_share(windows.validation.before, windows.validation.after) >= REPEATS
     item = _items(graph, windows, looks, pasts, categories, half_life, repeats, metrics, seed)
-    segments, judged = fit_number(placed, windows.test, pasts[1], categories, seed, segments_before)
+    segments, judged = fit_number(
+        placed, windows.test, pasts[1], categories, seed, segments_before, grouping
+    )
     metrics |= judged
     tell("calibration", 3, 4)
     churn = _churn(graph, windows, metrics)
@@ -135,7 +141,9 @@ def fit_profiles(
     if categories.unknown:
         metrics["unknown_sensitive"] = list(categories.unknown)
     known = Fitted(windows.horizon_days, interest, item, churn, tone, repeats, clusters, metrics)
-    return replace(known, waiting=later.waiting, value=later.value, segments=segments)
+    return replace(
+        known, waiting=later.waiting, value=later.value, segments=segments, grouping=grouping
+    )
 
 
 def _clusters(graph: GraphTables, window: Window, encoded: Encoded, seed: int) -> Clusters | None:

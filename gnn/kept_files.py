@@ -19,6 +19,7 @@ from gnn.errors import ModelError
 from gnn.facts import Facts
 from gnn.features import Usual
 from gnn.graph import rows_of
+from gnn.grouping import Places
 from gnn.inputs import strings
 from gnn.linear import LinearFilter
 from gnn.portrait import Standing
@@ -46,7 +47,8 @@ def save_kept(standing: Standing, catalogue: Catalogue, folder: Path) -> None:
         "frequency": standing.fifths.frequency,
         "money": standing.fifths.money,
         "segment_mean": standing.groups.mean,
-        "segment_centre": standing.groups.centre,
+        "segment_centre": standing.groups.places.centre,
+        "segment_reach": standing.groups.places.reach,
     }
     linear = catalogue.linear
     if linear is not None and catalogue.users is not None:
@@ -84,7 +86,11 @@ def load_kept(folder: Path) -> tuple[Standing, Catalogue]:
             average=a.get("average"),
             share=a["share"],
             fifths=Fifths(a["recency"], a["frequency"], a.get("money")),
-            groups=Groups(a["segment_mean"], a["segment_centre"], tuple(state["segments"])),
+            groups=Groups(
+                a["segment_mean"],
+                Places(a["segment_centre"], a.get("segment_reach")),
+                tuple(state["segments"]),
+            ),
             facts=Facts(**state["facts"]),
             lexicon=_lexicon(folder),
         )

@@ -109,6 +109,7 @@ def stand(
         look.categories,
         seed,
         number=fitted.segments,
+        method=fitted.grouping,
         before=segments_before,
     )
     share = _shelf(look, fitted, None).share

@@ -26,7 +26,7 @@ from gnn.profile_tables import Claim, derived_tables, item_table, similar_table,
 from gnn.resume import Saves
 from gnn.score import Scorer as ModelScorer
 from gnn.search import Progress, silent
-from gnn.segments import Names
+from gnn.segments import NO_GROUP, Names
 from gnn.similar import effective_rank, mean_cosine, nearest_users
 from gnn.tables import Candidate, GraphTables, TextVectors
 from gnn.track import Tracker
@@ -67,10 +67,11 @@ def make_candidate(
     split = trained.split
     assert split is not None
     as_of = moment_of(events(graph), now)
-    known = [] if previous is None else pc.unique(previous["segment"].drop_null())
+    known = [] if previous is None else pc.unique(previous["segment"].drop_null()).to_pylist()
     fitted = fit_profiles(
         trained, graph, text, split, sensitive=sensitive, seed=seed, now=as_of,
-        segments_before=len(known) or None, progress=progress,
+        segments_before=len([s for s in known if s != NO_GROUP]) or None,
+        grouping=config.segments, progress=progress,
     )  # fmt: skip
     served = trained
     if config.refit:

@@ -12,9 +12,9 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from gnn.attributes import activity_of, value_tier
 from gnn.categories import Categories
-from gnn.clusters import k_centres, nearest_centre
 from gnn.features import Past, counts
 from gnn.graph import Events
+from gnn.grouping import APART, Method, grouped
 from gnn.orders import monetary
 from gnn.segments import Names, centred, mass_of, said, segments_of
 from gnn.tables import GraphTables
@@ -37,38 +37,54 @@ PRIOR_EVENTS = 50.0
 
 
 def choose_number(
-    user: Floats, seed: int, before: int | None = None
+    user: Floats, seed: int, before: int | None = None, method: Method = "kmeans"
 ) -> tuple[int, list[dict[str, Any]]]:
     """How many segments: of CHOICES the one with the highest silhouette times stability, the fewest
     where they tie; as many as `before`, while that comes within NEAR of the highest; 1 for few
-    users. And a row for each that was tried.
+    users. And a row for each that was tried. With HDBSCAN the number is what `gnn.grouping.grouped`
+    takes, and `before` what it finds.
 
-    `silhouette` (Rousseeuw 1987) is by cosine. `stability` (Ben-Hur, Elisseeff and Guyon 2002): two
-    disjoint samples of users are grouped each for itself, and both groupings place a third sample;
-    how far they agree is the adjusted Rand index.
+    `silhouette` (Rousseeuw 1987) is by cosine, and 0 for those in no group, each of whom stands
+    alone. `stability` (Ben-Hur, Elisseeff and Guyon 2002): two disjoint samples of users are
+    grouped each for itself, and both groupings place a third sample; how far they agree is the
+    adjusted Rand index.
     """
     unit = centred(user)[1]
     drawn = np.random.default_rng(seed).permutation(len(unit))
     size = min(HALF, len(unit) // 2)
     halves = unit[drawn[:size]], unit[drawn[size : 2 * size]]
     judged = unit[drawn[-JUDGED_USERS:]]
-    rows: list[dict[str, Any]] = []
+    tried: dict[int, dict[str, Any]] = {}
     for k in CHOICES:
         needed = k * USERS_A_SEGMENT * (NEAR if k == before else 1)
-        if needed > len(unit):
-            continue
-        one, other = (nearest_centre(judged, k_centres(half, k, seed)) for half in halves)
-        if 1 < len(np.unique(one)) < len(judged):
-            silhouette = float(silhouette_score(judged, one, metric="cosine"))
-            stability = float(adjusted_rand_score(one, other))
-            rows.append({"segments": k, "silhouette": silhouette, "stability": stability})
-    if not rows:
+        if needed <= len(unit) and (row := _tried(halves, judged, k, seed, method)):
+            tried[k] = row
+    if not tried:
         return 1, []
-    worth = {r["segments"]: r["silhouette"] * max(r["stability"], 0) for r in rows}
+    worth = {k: row["silhouette"] * max(row["stability"], 0) for k, row in tried.items()}
     best = max(worth, key=lambda k: (worth[k], -k))
-    if before is not None and before in worth and worth[before] >= NEAR * worth[best]:
-        return before, rows
-    return best, rows
+    near = [k for k, row in tried.items()
+            if row["segments"] == before and worth[k] >= NEAR * worth[best]]  # fmt: skip
+    return max(near, key=lambda k: (worth[k], -k), default=best), list(tried.values())
+
+
+def _tried(
+    halves: tuple[Floats, Floats], judged: Floats, number: int, seed: int, method: Method
+) -> dict[str, Any] | None:
+    """None where fewer than two groups come of it, or nothing but groups of one."""
+    groupings = [grouped(half, number, seed, method) for half in halves]
+    one, other = (places.of(judged) for places in groupings)
+    placed = one != APART
+    if not 1 < len(np.unique(one[placed])) < placed.sum():
+        return None
+    near = float(silhouette_score(judged[placed], one[placed], metric="cosine"))
+    row = {
+        "method": method,
+        "segments": len(groupings[0].centre) if method == "hdbscan" else number,
+        "silhouette": near * float(placed.mean()),
+        "stability": float(adjusted_rand_score(one, other)),
+    }
+    return row | {"no_group": float(1 - placed.mean())} if method == "hdbscan" else row
 
 
 def judge_groupings(
@@ -112,13 +128,22 @@ def fit_number(
     categories: Categories,
     seed: int,
     before: int | None,
+    method: Method = "kmeans",
 ) -> tuple[int, dict[str, Any]]:
     """How many segments there are, as of the test's moment (`before`: in the last release); and the
     rows "segments_tried" and "segment_quality", which has groups by value and groups by chance
-    beside them."""
-    number, tried = choose_number(past.user, seed, before)
-    found = segments_of(past.user, past.share, categories, seed, number=number).of_user
+    beside them, and k-means where that is not the `method`."""
+    number, tried = choose_number(past.user, seed, before, method)
+    found = segments_of(
+        past.user, past.share, categories, seed, number=number, method=method
+    ).of_user
     groupings = {"random": np.random.default_rng(seed).permutation(found), "profile": found}
+    if method != "kmeans":
+        plain, more = choose_number(past.user, seed, before)
+        tried = more + tried
+        groupings["k-means"] = segments_of(
+            past.user, past.share, categories, seed, number=plain
+        ).of_user
     if test.at is not None:
         activity = activity_of(test.before, graph, test.at)
         groupings["value tier (RFM)"] = value_tier(activity, monetary(graph, test.at))

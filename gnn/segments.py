@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gnn.categories import Categories
-from gnn.clusters import k_centres, nearest_centre, unit_rows
+from gnn.clusters import unit_rows
+from gnn.grouping import APART, Method, Places, grouped
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -22,6 +23,9 @@ Names = NDArray[np.object_]
 LEADING = 2
 SAME = 0.5
 """A segment keeps its name where it shares this part of the users of both (Jaccard)."""
+NO_GROUP = "no group"
+"""Segment of users of a taste of their own, whom HDBSCAN leaves out: a reader sees how many they
+are. Null is who has no vector."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class Groups:
 
     mean: Floats
     """[d] of all users: what all share tells none apart"""
-    centre: Floats
-    """[K, d]"""
+    places: Places
+    """Of K groups"""
     names: tuple[str, ...]
     """[K]"""
 
@@ -50,7 +54,8 @@ class Groups:
         rows = np.flatnonzero(user.any(axis=1))
         if len(rows) and self.names:
             unit = unit_rows(user[rows] - self.mean)
-            out[rows] = np.array(self.names, object)[nearest_centre(unit, self.centre)]
+            # the last for those APART, who are -1
+            out[rows] = np.array([*self.names, NO_GROUP], object)[self.places.of(unit)]
         return out
 
 
@@ -61,27 +66,32 @@ def segments_of(
     seed: int,
     *,
     number: int,
+    method: Method = "kmeans",
     before: Names | None = None,
 ) -> Segments:
     """`user` [U, d]; `share` [U, C] each user's own events by category, rows summing to 1 or 0;
-    `before` [U] each user's segment in the last release, None for users it did not have: a segment
-    of the same users keeps its name."""
+    `number` and `method` as `gnn.grouping.grouped`; `before` [U] each user's segment in the last
+    release, None for users it did not have: a segment of the same users keeps its name."""
     mean, unit = centred(user)
     rows = np.flatnonzero(user.any(axis=1))
     if not len(rows):
-        none = np.zeros((0, user.shape[1]), np.float32)
+        none = Places(np.zeros((0, user.shape[1]), np.float32))
         return Segments(np.full(len(user), None, object), [], Groups(mean, none, ()))
-    centre = (
-        k_centres(unit, number, seed) if number > 1 else np.zeros((1, user.shape[1]), np.float32)
-    )
-    group = nearest_centre(unit, centre)
-    size = np.bincount(group, minlength=len(centre))
+    places = grouped(unit, number, seed, method)
+    group = places.of(unit)
+    size = np.bincount(group[group != APART], minlength=len(places.centre))
     order = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
-    group, size = nearest_centre(unit, centre[order]), size[order]
+    places = places.take(order)
+    group = places.of(unit)
     kept = {} if before is None else kept_names(group, before[rows], categories)
-    names = _names(group, share[rows], categories, kept)
-    groups = Groups(mean, centre[order], tuple(names))
+    within = np.flatnonzero(group != APART)
+    names = _names(group[within], share[rows[within]], categories, kept)
+    groups = Groups(mean, places, tuple(names))
+    size = np.bincount(group[within], minlength=len(names))
     table = [{"segment": n, "users": s} for n, s in zip(names, size.tolist(), strict=True)]
+    if len(within) < len(group):
+        table.append({"segment": NO_GROUP, "users": len(group) - len(within)})
+        table.sort(key=lambda row: -row["users"])
     return Segments(groups.of(user), table, groups)
 
 
@@ -99,15 +109,18 @@ def centred(user: Floats) -> tuple[Floats, Floats]:
 
 def kept_names(group: Ints, before: Names, categories: Categories) -> dict[int, str]:
     """By group the name of the former segment whose users it has, as far as SAME; one to one, so
-    that most users keep theirs. A name that holds a category no longer allowed is not kept."""
-    known = np.flatnonzero(said(before))
+    that most users keep theirs. A name that holds a category no longer allowed is not kept. Of
+    users in no group nobody is the successor, and they are of none."""
+    known = np.flatnonzero(said(before) & (before != NO_GROUP))
     names, old = np.unique(before[known].astype(str), return_inverse=True)
     if not len(names):
         return {}
-    shape = (int(group.max()) + 1, len(names))
-    shared = sp.coo_array((np.ones(len(known)), (group[known], old)), shape).toarray()
+    # the last row for those APART, who are -1: they count among the users of an old segment
+    rows = int(group.max()) + 2
+    ends = (group[known] % rows, old)
+    shared = sp.coo_array((np.ones(len(known)), ends), (rows, len(names))).toarray()
     union = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0) - shared
-    alike = shared / np.maximum(union, 1)
+    alike = (shared / np.maximum(union, 1))[:-1]
     blocked = [categories.names[c].as_py() for c in np.flatnonzero(~categories.allowed)]
     pairs = zip(*linear_sum_assignment(-alike), strict=True)
     return {
@@ -129,7 +142,7 @@ def _names(
     best = np.argsort(-stands_out, axis=1, kind="stable")
     labels = categories.names
     names: list[str] = []
-    taken = set(kept.values())
+    taken = {*kept.values(), NO_GROUP}
     for g, (row, order) in enumerate(zip(stands_out, best, strict=True)):
         leading = _unrelated([c for c in order[:20].tolist() if row[c] > 0], categories)
         name = " & ".join(labels[c].as_py() for c in leading) or "mixed taste"

@@ -57,7 +57,8 @@ JUDGEMENTS = (
     _Judgement("segment_quality", "Segments", "bits an event by which a user's group foretells the "
                "categories of the next choices better than everyone's mix", by="grouping",
                measure="bits", higher=True),
-    _Judgement("segments_tried", "Number of segments", "the highest silhouette times stability"),
+    _Judgement("segments_tried", "Number of segments", "the highest silhouette times stability; "
+               "of k-means beside, where another method makes them (those in no group count 0)"),
     _Judgement("foretold", "Attribute", "how well vectors foretell what some users declare: "
                "judged only, never written", measure="macro_f1", higher=True),
     _Judgement("faithfulness", "Evidence", "how far scores fall when the cited edges are taken "

@@ -72,7 +72,8 @@ USER_PROFILE: tuple[ProfileProperty, ...] = (
     _p("valueTier", S, "champion | loyal | potential | new | at risk | lost", "",
        "grid over quintiles of recency, frequency and monetary", "times", "money"),
     _p("segment", S, "group of users of like taste, named by its leading categories", "",
-       "k-means over embeddings", "any event", "taste"),
+       "k-means over embeddings; by setting Ward's clustering, or HDBSCAN, which puts those of a "
+       "taste of their own in `no group`", "any event", "taste"),
     _p("nextCategory", S, "narrowest category in which the next choice is likeliest", "",
        "the highest calibrated interest among categories that items are in themselves",
        "categories", "taste"),

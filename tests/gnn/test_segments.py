@@ -1,13 +1,15 @@
 """User vectors → segments, named by what leads in them."""
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from gnn.categories import categories_of
 from gnn.features import counts
 from gnn.graph import events
+from gnn.grouping import METHODS
 from gnn.segment_choice import choose_number, judge_groupings
-from gnn.segments import segments_of
+from gnn.segments import NO_GROUP, segments_of
 from tests.gnn.planted import acts, tables
 
 RNG = np.random.default_rng(0)
@@ -36,6 +38,50 @@ def test_the_planted_number_is_chosen():
     assert number == KINDS
     best = next(r for r in rows if r["segments"] == KINDS)
     assert best["stability"] > 0.95
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_chooses_the_planted_number(method):
+    """And says how good each was, by its name."""
+    number, rows = choose_number(USERS, 0, method=method)
+    found = segments(number=number, method=method).table
+    assert len([row for row in found if row["segment"] != NO_GROUP]) == KINDS
+    assert {row["method"] for row in rows} == {method}
+    assert all({"silhouette", "stability"} < row.keys() for row in rows)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_with_each_method_a_segment_of_the_same_users_keeps_its_name(method):
+    """Most of kind 1 were "runners"."""
+    before = np.where(KIND == 1, "runners", None).astype(object)
+    found = segments(before=before, method=method)
+    assert found.of_user[KIND == 1].tolist().count("runners") > 50
+
+
+def test_users_in_no_group_have_a_segment_that_says_so():
+    """It is counted among the others, keeps its name and gives it to no group."""
+    user = USERS.copy()
+    user[:60] = RNG.normal(0, 1, (60, 8))
+    found = segments(user=user, method="hdbscan")
+    apart = found.of_user == NO_GROUP
+    assert apart[:60].mean() > 0.5
+    assert sum(row["users"] for row in found.table) == N
+    assert {"segment": NO_GROUP, "users": int(apart.sum())} in found.table
+    again = segments(user=user, method="hdbscan", before=found.of_user)
+    assert again.of_user.tolist() == found.of_user.tolist()
+    every = np.full(N, NO_GROUP, object)
+    assert NO_GROUP not in {r["segment"] for r in segments(before=every).table}
+
+
+def test_an_old_segment_that_mostly_fell_out_gives_no_name():
+    """What is left of it in a group is less than half of its users."""
+    user = USERS.copy()
+    lost = np.flatnonzero(KIND == 1)[:45]
+    user[lost] = RNG.normal(0, 1, (45, 8))
+    before = np.where(KIND == 1, "runners", None).astype(object)
+    found = segments(user=user, method="hdbscan", before=before)
+    assert (found.of_user[lost] == NO_GROUP).mean() > 0.5
+    assert "runners" not in found.of_user.tolist()
 
 
 def test_the_number_readers_know_is_kept_while_it_is_near():
