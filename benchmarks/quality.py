@@ -2,12 +2,12 @@
 
     python -m benchmarks.quality gowalla [--data FOLDER] [--seeds 3] [--set epochs=20] [--ablations]
 
-`gowalla` is judged on its published split: one training on all its training edges, settings chosen
-on 5,000 fixed users of the test, figures of all the others (`benchmarks.published`). The other sets
-are split by time where they have times, else at random (8:1:1 of each user's items): there all rows
-see what came before the test, and the encoder learned from the training part alone, as `kg train`
-prints it. Prints Markdown; with several seeds each figure is the mean, with the standard deviation
-behind it.
+`gowalla` and `amazon_beauty_s3rec` are judged on their published splits: one training on all
+training edges, settings chosen on 5,000 fixed users of the test, figures of all the others
+(`benchmarks.published`). The other sets are split by time where they have times, else at random
+(8:1:1 of each user's items): there all rows see what came before the test, and the encoder learned
+from the training part alone, as `kg train` prints it. Prints Markdown; with several seeds each
+figure is the mean, with the standard deviation behind it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.beauty import beauty
 from benchmarks.gowalla import gowalla
+from benchmarks.lastfm_kg import lastfm_kg
 from benchmarks.peers import als, bpr, ease, lightgcn
 from benchmarks.published import judged_published
 from gnn.baselines import popularity
@@ -55,6 +57,8 @@ SETS = {
     "yelp_hin": ("yelp_hin", "yelp_hin"),
 }
 """Name → source of `kg load`, folder."""
+PUBLISHED = {"gowalla": gowalla, "amazon_beauty_s3rec": beauty}
+"""Name, as of the folder → reader of a graph and a test"""
 FIGURES = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr", "coverage@20")
 EASE_ITEMS = 8_000
 """Most items with events for which a dense inverse is taken."""
@@ -72,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("set", choices=["gowalla", *SETS])
+    parser.add_argument("set", choices=[*PUBLISHED, "lastfm_kg", *SETS])
     default = os.environ.get("KG_DATA") or Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data", type=Path, default=Path(default), help="folder of the sets")
     parser.add_argument("--seeds", type=int, default=1)
@@ -93,9 +97,11 @@ def main() -> None:
 
 
 def read(name: str, data: Path, cache: Path | None) -> Problem:
-    if name == "gowalla":
-        graph, published = gowalla(data / "gowalla")
+    if name in PUBLISHED:
+        graph, published = PUBLISHED[name](data / name)
         return Problem(graph, None, published)
+    if name == "lastfm_kg":
+        return Problem(lastfm_kg(data / name), None, None)
     source, folder = SETS[name]
     now = int(time.time())
     with tempfile.TemporaryDirectory(prefix="quality-") as scratch:
