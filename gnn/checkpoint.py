@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gnn.attribute_model import load_attribute, save_attribute
 from gnn.config import TrainConfig
 from gnn.errors import ModelError
 from gnn.fitted_files import load_fitted, save_fitted
@@ -43,13 +44,16 @@ def save_model(candidate: Candidate, folder: Path) -> None:
         save_fitted(candidate.fitted, folder, candidate.items["itemId"])
     if candidate.standing is not None and candidate.catalogue is not None:
         save_kept(candidate.standing, candidate.catalogue, folder)
+    if candidate.attribute is not None:
+        save_attribute(candidate.attribute, folder)
 
 
 def load_kept_model(folder: Path) -> Kept:
     """All of it, to profile single users by. Raises ModelError."""
     standing, catalogue = load_kept(folder)
     items = pa.chunked_array([catalogue.items])
-    return Kept(load_trained(folder), load_fitted(folder, items), standing, catalogue)
+    fitted, attribute = load_fitted(folder, items), load_attribute(folder)
+    return Kept(load_trained(folder), fitted, standing, catalogue, attribute)
 
 
 def save_trained(trained: Trained, folder: Path) -> None:

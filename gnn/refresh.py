@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from gnn.attribute_model import AttributeModel
 from gnn.catalogue import Catalogue, on_catalogue, places_of, scorer_on, with_newcomers
 from gnn.columns import attributes
 from gnn.fitted import Fitted, final_window
@@ -31,6 +32,8 @@ class Kept:
     fitted: Fitted
     standing: Standing
     catalogue: Catalogue
+    attribute: AttributeModel | None = None
+    """Guesses an attribute, where the release does"""
 
 
 @dataclass(frozen=True)

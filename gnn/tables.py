@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from gnn.attribute_model import AttributeModel
     from gnn.catalogue import Catalogue
     from gnn.fitted import Fitted
     from gnn.portrait import Standing
@@ -86,3 +87,5 @@ class Candidate:
     """What it says of all users together, and ..."""
     catalogue: Catalogue | None = None
     """... its items, for profiling single users anew."""
+    attribute: AttributeModel | None = None
+    """What guesses an attribute of users who declare none, where that was asked for."""

@@ -46,7 +46,8 @@ class Settings(BaseSettings):
     queries: Path | None = None
     """A folder of an analyst's own named queries."""
     sensitive: Annotated[frozenset[str], NoDecode] = frozenset()
-    """Category ids that are never scored and never written, separated by `;` in the variable."""
+    """Category ids that are never scored and never written, and attributes of users that are never
+    guessed (`kg train --write`), separated by `;` in the variable."""
 
     @property
     def smallest_audience(self) -> int:

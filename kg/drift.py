@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kg.gate_case import SHOWN, Case, Thresholds, shown
-from kg.profile import USER_PROFILE
+from kg.profile import GUESS, USER_PROFILE
 from kg.release_diff import BINS, CATEGORIES, NOT_COMPARED, interest_shift, psi, top_jaccard
 from kg.releases import GateResult
 
@@ -35,13 +35,14 @@ def _surely_moved(before: pa.ChunkedArray, after: pa.ChunkedArray) -> float | No
 
 
 def steady_properties(case: Case, limits: Thresholds) -> GateResult:
-    """The spread of each property, segments apart."""
+    """The spread of each property; segments apart, and guesses, which may be of another
+    attribute."""
     worst, name = None, ""
     if case.live is not None:
         old, new = case.live["users"], case.tables["users"]
         there = set(new.column_names)
         for p in USER_PROFILE:
-            if p.name in (*NOT_COMPARED, "segment") or p.name not in old.column_names:
+            if p.name in (*NOT_COMPARED, *GUESS, "segment") or p.name not in old.column_names:
                 continue
             moved = _surely_moved(old[p.name], new[p.name]) if p.name in there else None
             if moved is not None and (worst is None or moved > worst):

@@ -59,8 +59,11 @@ JUDGEMENTS = (
                measure="bits", higher=True),
     _Judgement("segments_tried", "Number of segments", "the highest silhouette times stability; "
                "of k-means beside, where another method makes them (those in no group count 0)"),
-    _Judgement("foretold", "Attribute", "how well vectors foretell what some users declare: "
-               "judged only, never written", measure="macro_f1", higher=True),
+    _Judgement("foretold", "Attribute", "how well vectors foretell what some users declare; "
+               "written by --write alone", measure="macro_f1", higher=True),
+    _Judgement("foretold_written", "Attribute, guessed", "how often the likeliest value is right "
+               "beside the most frequent one, for users not seen; ece is of its chance; written: "
+               "users who declare none and have a guess"),
     _Judgement("faithfulness", "Evidence", "how far scores fall when the cited edges are taken "
                "away, beside as many other edges of the same users", "cited", by="removed",
                measure="fall", higher=True),

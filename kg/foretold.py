@@ -1,8 +1,9 @@
-"""How well a candidate's vectors foretell what users declare of themselves. Nothing of it is kept
-but the figures."""
+"""How well a candidate's vectors foretell what users declare of themselves; and, where it is asked
+for and beats plain methods, the likeliest value of those who declare none (`kg.guesses`)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kg.errors import ConfigError
+from kg.guesses import vectors_of, with_guesses
+from kg.profile import GUESS
 from kg.store import GraphStore
 
 if TYPE_CHECKING:
@@ -29,23 +32,62 @@ def declared_values(store: GraphStore, attribute: str) -> pa.Table:
     return pa.table({"userId": users["userId"], "value": users[attribute].cast(pa.string())})
 
 
-def judged(
-    candidate: Candidate, graph: GraphTables, declared: pa.Table, attribute: str, seed: int
-) -> dict[str, Any]:
-    """How well the candidate's vectors foretell the declared values, for the card."""
+def foretold(
+    candidate: Candidate,
+    graph: GraphTables,
+    declared: pa.Table,
+    attribute: str,
+    seed: int,
+    *,
+    write: bool,
+) -> Candidate:
+    """The candidate with the figures on its card; with `write` also the guesses and what makes
+    them, or the reason why there are none."""
+    from gnn.attribute_model import fit_attribute
     from gnn.graph import events
     from gnn.predict import judge_attribute
 
     ids = graph.users["userId"]
-    known = candidate.users.filter(pc.is_valid(candidate.users["embedding"]))
-    flat = pc.list_flatten(known["embedding"].combine_chunks()).to_numpy()
-    vectors = np.zeros((len(ids), len(flat) // max(known.num_rows, 1)), np.float32)
-    row = pc.index_in(known["userId"], ids.combine_chunks()).to_numpy()
-    vectors[row] = flat.reshape(known.num_rows, -1)
-    values = declared["value"].take(pc.index_in(ids, declared["userId"]))
-    found = judge_attribute(
-        vectors, events(graph).matrix(), np.array(values.to_pylist(), object), seed
-    )
+    some = candidate.users.filter(pc.is_valid(candidate.users["embedding"]))
+    given = vectors_of(some)
+    vectors = np.zeros((len(ids), given.shape[1]), np.float32)
+    vectors[pc.index_in(some["userId"], ids.combine_chunks()).to_numpy()] = given
+    values = declared["value"].take(pc.index_in(ids, declared["userId"])).to_pylist()
+    # nothing is known of the others: nobody could foretell them
+    there = np.asarray(vectors.any(axis=1), np.bool_)
+    values = [v if known else None for v, known in zip(values, there, strict=True)]
+    found = judge_attribute(vectors, events(graph).matrix(), np.array(values, object), seed)
     if isinstance(found, str):
-        return {"foretold": [], "foretold_not": f"{attribute}: {found}"}
-    return {"foretold": [{"attribute": attribute, **r} for r in found]}
+        figures: dict[str, Any] = {"foretold": [], "foretold_not": f"{attribute}: {found}"}
+        return _with(candidate, figures, f"{attribute}: {found}" if write else None)
+    figures = {"foretold": [{"attribute": attribute, **r} for r in found.table]}
+    if not write:
+        return _with(candidate, figures)
+    guessing = fit_attribute(attribute, found, vectors, seed)
+    row = {"attribute": attribute, **guessing.row, "written": 0}
+    figures["foretold_written"] = [row]
+    if guessing.not_worth is not None:
+        return _with(candidate, figures, f"{attribute}: {guessing.not_worth}")
+    told = declared.filter(pc.is_valid(declared["value"]))["userId"]
+    users = with_guesses(candidate.users, guessing.model, told)
+    row["written"] = len(users) - users[GUESS[0]].null_count
+    return replace(_with(candidate, figures), users=users, attribute=guessing.model)
+
+
+def in_words(metrics: dict[str, Any]) -> str | None:
+    """What became of the attribute on a card, in a sentence; None where the rows say it all."""
+    if "foretold_not" in metrics:
+        return f"not foretold: {metrics['foretold_not']}"
+    if "foretold_written" not in metrics:
+        return None
+    if (reason := metrics["unavailable"].get(GUESS[0])) is not None:
+        return f"no guess is written: {reason}"
+    (row,) = metrics["foretold_written"]
+    return f"{row['attribute']} is guessed of {row['written']:,} users who declare none"
+
+
+def _with(candidate: Candidate, figures: dict[str, Any], reason: str | None = None) -> Candidate:
+    metrics = candidate.metrics | figures
+    if reason is not None:
+        metrics["unavailable"] = metrics["unavailable"] | dict.fromkeys(GUESS, reason)
+    return replace(candidate, metrics=metrics)

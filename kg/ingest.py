@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kg.errors import ConfigError, CountMismatch
+from kg.guesses import take_back
 from kg.privacy.consent import enforce
 from kg.privacy.state import admit
 from kg.profile import PROFILE_OF
 from kg.schema import EDGE_TABLES, load_order, table_schema
-from kg.stale import Watch
+from kg.stale import Watch, has_profiles
 from kg.store import GraphStore, WriteCount
 
 if TYPE_CHECKING:
@@ -65,8 +66,11 @@ def ingest(
             raise CountMismatch(f"{table}: {total} rows were staged, the store answers {answered}")
         written[table] = count
     watch.after(written)
-    if any("profiling" in pq.read_schema(part).names for part in staged.tables.get("User", ())):
+    said = {name for part in staged.tables.get("User", ()) for name in pq.read_schema(part).names}
+    if "profiling" in said:
         enforce(store, now=watch.at)
+    if staged.attributes.get("User") and has_profiles(store):
+        take_back(store, said)
     return written
 
 

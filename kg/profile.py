@@ -14,7 +14,7 @@ from kg.schema import Property, Type
 S, I, D, V = Type.STRING, Type.INT64, Type.DOUBLE, Type.VECTOR  # noqa: E741
 
 
-GROUPS = ("activity", "money", "taste", "mood", "risk", "social", "stands on")
+GROUPS = ("activity", "money", "taste", "mood", "risk", "social", "guess", "stands on")
 """How `kg profile` orders what it shows."""
 
 
@@ -115,6 +115,16 @@ USER_PROFILE: tuple[ProfileProperty, ...] = (
     _p("community", I, "social community", "id", "Louvain", "social ties", "social"),
     _p("influence", D, "place in the social graph, mean 1", "", "PageRank × users", "social ties",
        "social"),
+    _p("predictedAttribute", S, "what predictedValue is a guess of; null, as the next two, for "
+       "users who declare it, and in a release that was not told to write guesses", "",
+       "`kg train --predict ATTRIBUTE --write`", "an attribute that some users declare", "guess"),
+    _p("predictedValue", S, "likeliest value of it, as text: a guess, not the user's word", "",
+       "logistic regression on embeddings of users who declare it; written where it beats chance, "
+       "the most frequent value and a logistic regression on items, for users it did not see",
+       "an attribute that some users declare", "guess"),
+    _p("predictedChance", D, "chance that predictedValue is right", "probability",
+       "vector scaling (Guo et al. 2017), fitted on chances of users it did not see",
+       "an attribute that some users declare", "guess"),
     _p("coldStart", S, "what stands behind the profile: events | friends | text | nothing", "",
        "count of evidence", "", "stands on"),
     _p("evidenceCount", I, "events, friends and reviews behind the profile", "count", "count", "",
@@ -133,6 +143,8 @@ ITEM_PROFILE: tuple[ProfileProperty, ...] = (
 PROFILE_OF: dict[str, tuple[ProfileProperty, ...]] = {"User": USER_PROFILE, "Item": ITEM_PROFILE}
 
 EMBEDDING = "embedding"
+GUESS = ("predictedAttribute", "predictedValue", "predictedChance")
+"""What `kg train --predict ATTRIBUTE --write` adds; never there without."""
 
 
 def embedded(label: str) -> str:

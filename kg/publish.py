@@ -11,6 +11,7 @@ import pyarrow as pa
 from kg.errors import GateFailed, ReleaseError
 from kg.gate_case import Case, Thresholds
 from kg.gates import check
+from kg.guesses import of_the_silent
 from kg.privacy.consent import objectors, without
 from kg.releases import (
     Card,
@@ -64,7 +65,8 @@ def publish(
     forced = force if failed else None
     # an objection after the training counts all the same
     tables = without(tables, objectors(store))
-    fresh = {**tables, "users": kept_by_publish(tables["users"], marks(store), card.created_at)}
+    users = of_the_silent(store, tables["users"])
+    fresh = {**tables, "users": kept_by_publish(users, marks(store), card.created_at)}
     written = store.write_release(release_tables(card, fresh, now=now, forced=forced))
     record_publication(
         releases, version, Publication(at=now, store=store.url, gates=gates, forced=forced)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from kg.arrays import EDGE_COLUMNS, graph_tables
 from kg.errors import ConfigError, NotFound, ReleaseError
+from kg.guesses import declaring, is_sensitive, with_guesses, without_guesses
 from kg.heap import giving_back
 from kg.new_items import with_new_items
 from kg.privacy.consent import objectors
@@ -181,7 +182,17 @@ class Refresher:
             as_of=as_of,
             sensitive=self.training.sensitive,
         )
-        return renewed, int(known.sum())
+        return replace(renewed, users=self._guessed(renewed.users)), int(known.sum())
+
+    def _guessed(self, users: pa.Table) -> pa.Table:
+        """Where the release guesses an attribute, anew for those who declare none as of now."""
+        model = self.kept.attribute
+        if model is None:
+            return users
+        if is_sensitive(model.attribute, self.training.sensitive):
+            return without_guesses(users)
+        ids = users["userId"].combine_chunks()
+        return with_guesses(users, model, declaring(self.store, model.attribute, ids))
 
     def _text(self, graph: GraphTables) -> TextVectors | None:
         """Vectors of the reviews, and of the items that have a text here: those that are new."""

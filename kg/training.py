@@ -17,7 +17,8 @@ from kg.arrays import graph_counts, graph_hash, read_graph, read_sample
 from kg.candidate_tables import only_of, release_tables, social_of
 from kg.errors import ConfigError, MissingExtra
 from kg.figures import reliability_svg
-from kg.foretold import declared_values, judged
+from kg.foretold import declared_values, foretold
+from kg.guesses import refuse_sensitive
 from kg.heap import giving_back
 from kg.privacy.state import pseudonyms
 from kg.releases import Card, config_hash, save, version_at
@@ -51,7 +52,10 @@ class Training:
     sensitive: frozenset[str] = frozenset()
     predict: str | None = None
     """An attribute that users declare: how well vectors foretell it is judged, and nothing of it
-    kept."""
+    kept ..."""
+    write: bool = False
+    """... but where this is asked for, and the guess is better than plain methods: then the release
+    has it for users who declare none."""
     sample: int | None = None
     """Users to learn from and to profile, drawn at random; the others get their profile from
     `kg refresh --all`. None is everyone."""
@@ -104,8 +108,9 @@ def train_release(
     """Train on what the store holds and write a candidate folder. With `resume`, go on with a
     training that was killed, where there is one.
 
-    Raises GraphError (too little to learn from), EncoderError, ReleaseError, StoreError, and
-    ResumeError where the one that was killed is another."""
+    Raises GraphError (too little to learn from), EncoderError, ReleaseError, StoreError,
+    ConfigError (settings that contradict each other, an attribute that is not there or may not be
+    written), and ResumeError where the one that was killed is another."""
     with needs_training_packages():
         from gnn.resume import Saves
     if training.track is not None:
@@ -133,7 +138,7 @@ def _train_release(
     from gnn.checkpoint import save_model
     from gnn.profile import make_candidate
 
-    declared = None if training.predict is None else declared_values(store, training.predict)
+    declared = _declared(store, training)
     if training.warm and not training.config.refit:
         raise ConfigError("--warm begins the training on everything, and refit=false leaves it out")
     last = last_release(store, releases) if training.warm else None
@@ -156,9 +161,10 @@ def _train_release(
         tracker=watch.tracker,
         warm=None if last is None else model_of(releases, last),
     )
-    foretold = {}
     if training.predict is not None and declared is not None:
-        foretold = judged(candidate, graph, declared, training.predict, training.seed)
+        candidate = foretold(
+            candidate, graph, declared, training.predict, training.seed, write=training.write
+        )
     card = Card(
         version=name,
         created_at=now,
@@ -174,7 +180,6 @@ def _train_release(
         software=_software(),
         pseudonym_key=said.key_id if (said := pseudonyms(store)) else None,
         metrics=candidate.metrics
-        | foretold
         | _sampled(store, drawn, training.friend_events)
         | ({} if last is None else {"likeness": likeness(releases, last, candidate)}),
     )
@@ -184,6 +189,17 @@ def _train_release(
         tables = only_of(tables, drawn, social)
     save(releases, card, tables, lambda folder: save_model(candidate, folder), _figures(card))
     return card
+
+
+def _declared(store: GraphStore, training: Training) -> pa.Table | None:
+    """What users say of the attribute to foretell, if there is one."""
+    if training.predict is None:
+        if training.write:
+            raise ConfigError("--write writes what --predict ATTRIBUTE foretells; name one")
+        return None
+    if training.write:
+        refuse_sensitive(training.predict, training.sensitive)
+    return declared_values(store, training.predict)
 
 
 def read_for(store: GraphStore, training: Training) -> tuple[GraphTables, pa.Array | None]:

@@ -6,7 +6,7 @@ from gnn.config import TrainConfig
 from gnn.fitted import fit_profiles
 from gnn.profile import profile_graph
 from gnn.split import split
-from kg.profile import ITEM_PROFILE, USER_PROFILE
+from kg.profile import GUESS, ITEM_PROFILE, USER_PROFILE
 from kg.schema import Type, table_schema
 from tests.gnn.planted import Planted, shop, tables
 
@@ -43,10 +43,12 @@ def test_edge_tables_have_the_declared_columns(found, name):
     [("users", "userId", USER_PROFILE), ("items", "itemId", ITEM_PROFILE)],
 )
 def test_node_tables_have_the_declared_properties(table, key, declared):
-    """Every property of the profile with its type, but those of the social graph and the mark of a
-    load."""
+    """Every property of the profile with its type, but those of the social graph, the mark of a
+    load and guesses."""
     expected = {key: Type.STRING} | {
-        p.name: p.type for p in declared if p.name not in (*FROM_THE_SOCIAL_GRAPH, "staleSince")
+        p.name: p.type
+        for p in declared
+        if p.name not in (*FROM_THE_SOCIAL_GRAPH, "staleSince", *GUESS)
     }
     assert types(getattr(WITH_CATEGORIES, table)) == expected
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from gnn.predict import FEWEST, judge_attribute
+from gnn.predict import FEWEST, Judged, judge_attribute
 
 N = 180
 
@@ -21,9 +21,9 @@ def shop(seed: int = 0) -> tuple[np.ndarray, sp.csr_matrix, np.ndarray]:
     return vectors, sp.csr_matrix(items), np.array(["UK", "FR", "DE"], object)[value]
 
 
-def by_model(rows: list | str) -> dict[str, dict]:
-    assert isinstance(rows, list)
-    return {row["model"]: row for row in rows}
+def by_model(found: Judged | str) -> dict[str, dict]:
+    assert isinstance(found, Judged)
+    return {row["model"]: row for row in found.table}
 
 
 def test_a_planted_value_is_foretold() -> None:

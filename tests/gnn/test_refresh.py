@@ -15,7 +15,7 @@ from gnn.errors import ModelError
 from gnn.profile import make_candidate
 from gnn.refresh import is_new, profile_users, similar_users
 from gnn.tables import GraphTables, TextVectors
-from kg.profile import USER_PROFILE
+from kg.profile import GUESS, USER_PROFILE
 from tests.gnn.planted import DAY, Shop, shop
 
 WORDS = {
@@ -192,7 +192,7 @@ def test_every_property_is_among_those_compared(made):
     unsaid = {p.name for p in USER_PROFILE} - {
         c for c in some.column_names if some[c].null_count < len(some)
     }
-    assert unsaid == {"community", "influence", "staleSince"}
+    assert unsaid == {"community", "influence", "staleSince", *GUESS}
 
 
 def test_few_are_profiled_as_all_would_be(kept):
