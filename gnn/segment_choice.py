@@ -14,7 +14,7 @@ from gnn.attributes import activity_of, value_tier
 from gnn.categories import Categories
 from gnn.features import Past, counts
 from gnn.graph import Events
-from gnn.grouping import APART, Method, grouped
+from gnn.grouping import APART, SMALLEST, Method, grouped
 from gnn.orders import monetary
 from gnn.segments import Names, centred, mass_of, said, segments_of
 from gnn.tables import GraphTables
@@ -71,7 +71,8 @@ def choose_number(
 def _tried(
     halves: tuple[Floats, Floats], judged: Floats, number: int, seed: int, method: Method
 ) -> dict[str, Any] | None:
-    """None where fewer than two groups come of it, or nothing but groups of one."""
+    """A row; None where fewer than two groups come of it, or nothing but groups of one. With
+    HDBSCAN it has the share of users in no group, and that of the smallest group allowed."""
     groupings = [grouped(half, number, seed, method) for half in halves]
     one, other = (places.of(judged) for places in groupings)
     placed = one != APART
@@ -84,7 +85,9 @@ def _tried(
         "silhouette": near * float(placed.mean()),
         "stability": float(adjusted_rand_score(one, other)),
     }
-    return row | {"no_group": float(1 - placed.mean())} if method == "hdbscan" else row
+    if method == "hdbscan":
+        row |= {"no_group": float(1 - placed.mean()), "smallest": SMALLEST / number}
+    return row
 
 
 def judge_groupings(

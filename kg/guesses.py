@@ -21,8 +21,8 @@ from kg.store import GraphStore
 if TYPE_CHECKING:
     from gnn.attribute_model import AttributeModel
 
-FEW = 1_000
-"""Users who are looked up by their keys rather than found among all."""
+FEW = 5_000
+"""Users who are looked up by their keys rather than found among all; a block of a refresh."""
 _ALL = 100_000_000
 _TIMEOUT_S = 600.0
 _TYPES = {p.name: p.type.arrow for p in USER_PROFILE}
