@@ -42,7 +42,8 @@ from kg.arrays import read_graph
 from kg.ingest import ingest
 from kg.reference import markdown
 from kg.store import open_store
-from kg.training import Training, encode_text
+from kg.text_vectors import encode_text
+from kg.training import Training
 from loaders import stage
 
 TOLD = (0, 1, 2, 3, 5, 10)
@@ -86,7 +87,7 @@ def read(name: str, given: argparse.Namespace) -> tuple[GraphTables, TextVectors
             ingest(staged, store)
             graph = read_graph(store)
     training = Training(config=TrainConfig(), encoder=given.encoder, cache=given.text_cache)
-    return graph, encode_text(graph, training)[0]
+    return graph, encode_text(graph, training).vectors
 
 
 def judged(

@@ -45,7 +45,8 @@ from kg.arrays import read_graph
 from kg.ingest import ingest
 from kg.reference import markdown
 from kg.store import open_store
-from kg.training import Training, encode_text, train_config
+from kg.text_vectors import encode_text
+from kg.training import Training, train_config
 from loaders import stage
 
 SETS = {
@@ -88,15 +89,20 @@ def main() -> None:
     )
     parser.add_argument("--lightgcn", action="store_true", help="slow without a GPU")
     given = parser.parse_args()
-    problem = read(given.set, given.data, given.text_cache)
     config = train_config(given.preset, dict(s.split("=", 1) for s in given.settings))
-    runs = [judged(problem, config, seed, given) for seed in range(given.seeds)]
+    problem = read(given.set, given.data)
+    runs = []
+    for seed in range(given.seeds):
+        if seed == 0 or config.tune_text:  # tuned on what the seed's split leaves for training
+            problem = with_text(problem, config, seed, given.text_cache)
+        runs.append(judged(problem, config, seed, given))
     print(f"## {given.set}, preset {given.preset}, {given.seeds} seeds\n")
     for key in dict.fromkeys((r["task"], r["users"]) for run in runs for r in run):
         print(f"{key[0]}, users: {key[1]}\n\n{summary(runs, key)}\n")
 
 
-def read(name: str, data: Path, cache: Path | None) -> Problem:
+def read(name: str, data: Path) -> Problem:
+    """Without text vectors."""
     if name in PUBLISHED:
         graph, published = PUBLISHED[name](data / name)
         return Problem(graph, None, published)
@@ -109,8 +115,16 @@ def read(name: str, data: Path, cache: Path | None) -> Problem:
         with open_store(f"ladybug://{scratch}/kg.lbug") as store:
             ingest(staged, store)
             graph = read_graph(store)
-    training = Training(config=TrainConfig(), cache=cache)
-    return Problem(graph, encode_text(graph, training)[0], None)
+    return Problem(graph, None, None)
+
+
+def with_text(problem: Problem, config: TrainConfig, seed: int, cache: Path | None) -> Problem:
+    """With the vectors of its texts, where it has some."""
+    start = time.process_time()
+    text = encode_text(problem.graph, Training(config=config, seed=seed, cache=cache))
+    if text.tuning is not None:
+        print(f"seed {seed}: {time.process_time() - start:.0f} s CPU for texts: {text.tuning}\n")
+    return replace(problem, text=text.vectors)
 
 
 def judged(

@@ -79,6 +79,10 @@ class TrainConfig(BaseModel):
     few_told: float = Field(0.2, ge=0, le=1)
     """Share of users of whom a training step reads but a few events, so that it learns what friends
     tell of such; unused where there are no friends, or times: users are then read as they began."""
+    tune_text: int = Field(0, ge=0, le=48)
+    """Last layers of the text encoder that are tuned, before training, on which reviews and items
+    belong together; 0 leaves it as it is. The release then has an encoder of its own, and its size
+    (90 MB for MiniLM)."""
     validation_users: int = Field(2000, ge=1)
     """Most users that are ranked after each epoch."""
     rank: int = Field(256, ge=0)

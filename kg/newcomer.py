@@ -28,6 +28,7 @@ from kg.queries import internal, packaged
 from kg.refresh import Refresher, live_model
 from kg.schema import BEHAVIOURS, SOCIAL
 from kg.store import GraphStore
+from kg.text_vectors import of_release
 from kg.told_edges import neighbourhood
 from kg.training import Training
 
@@ -45,6 +46,7 @@ def profile_newcomer(
     Raises as `Refresher.open`, and InputError for a time after `now` or a rating off the scale."""
     card, kept = live_model(store, releases)
     none = np.zeros((0, kept.trained.config.dim), np.float32)
+    training = of_release(training, releases / card.version)
     ready = Refresher(store, card, kept, training, pa.array([], pa.string()), none)
     _refuse_future(entries, now)
     titles = _titles(store, entries)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from kg.arrays import EDGE_COLUMNS, graph_tables
 from kg.errors import ConfigError, NotFound, ReleaseError
+from kg.extras import needs_training_packages
 from kg.guesses import declaring, is_sensitive, with_guesses, without_guesses
 from kg.heap import giving_back
 from kg.new_items import with_new_items
@@ -24,7 +25,8 @@ from kg.releases import Card, read_card, verify
 from kg.schema import BEHAVIOURS, SOCIAL
 from kg.stale import clear, marks, with_listeners
 from kg.store import GraphStore, Snapshot, WriteCount
-from kg.training import Progress, Training, item_text, needs_training_packages
+from kg.text_vectors import item_text, of_release
+from kg.training import Progress, Training
 
 if TYPE_CHECKING:
     from gnn.refresh import Kept, Renewed
@@ -85,6 +87,7 @@ class Refresher:
         (its folder is not here), ModelError (trained before releases could refresh)."""
         card, kept = live_model(store, releases)
         ids, vectors = _all_vectors(store, kept.trained.config.dim)
+        training = of_release(training, releases / card.version)
         return cls(store, card, kept, training, ids, vectors)
 
     def refresh_stale(self, *, now: int, progress: Progress | None = None) -> Refreshed:

@@ -3,19 +3,18 @@ written. Nothing in the store changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pyarrow as pa
 
 from kg.arrays import graph_counts, graph_hash, read_graph, read_sample
 from kg.candidate_tables import only_of, release_tables, social_of
-from kg.errors import ConfigError, MissingExtra
+from kg.errors import ConfigError
+from kg.extras import needs_training_packages
 from kg.figures import reliability_svg
 from kg.foretold import declared_values, foretold
 from kg.guesses import refuse_sensitive
@@ -25,13 +24,14 @@ from kg.releases import Card, config_hash, save, version_at
 from kg.resume import kept_training, run_name
 from kg.stale import has_profiles
 from kg.store import GraphStore
+from kg.text_vectors import encode_text, keep_encoder
 from kg.tracking import tracked, tracker_of
 from kg.warm import last_release, likeness, model_of
 
 if TYPE_CHECKING:
     from gnn.config import TrainConfig
     from gnn.resume import Saves
-    from gnn.tables import GraphTables, TextVectors
+    from gnn.tables import GraphTables
     from gnn.track import Tracker
 
 Progress = Callable[[str, int, int | None], None]
@@ -87,15 +87,6 @@ def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
         raise ConfigError(f"setting {name!r}: {first['msg']}; settings are {known}") from e
 
 
-@contextmanager
-def needs_training_packages() -> Iterator[None]:
-    """Turns a missing package of the extra `train` into one clear line."""
-    try:
-        yield
-    except ModuleNotFoundError as e:
-        raise MissingExtra(f"training ({e.name} is not installed)", "train") from e
-
-
 def train_release(
     store: GraphStore,
     releases: Path,
@@ -143,11 +134,11 @@ def _train_release(
         raise ConfigError("--warm begins the training on everything, and refit=false leaves it out")
     last = last_release(store, releases) if training.warm else None
     graph, drawn = read_for(store, training)
-    text, fingerprint = encode_text(graph, training, watch.progress)
+    text = encode_text(graph, training, watch.progress, watch.saves.folder)
     name = version_at(now)
     candidate = make_candidate(
         graph,
-        text,
+        text.vectors,
         training.config,
         version=name,
         seed=training.seed,
@@ -176,18 +167,24 @@ def _train_release(
         config=candidate.config,
         config_hash=config_hash(candidate.config),
         seed=training.seed,
-        encoder=fingerprint,
+        encoder=text.fingerprint,
         software=_software(),
         pseudonym_key=said.key_id if (said := pseudonyms(store)) else None,
         metrics=candidate.metrics
         | _sampled(store, drawn, training.friend_events)
+        | ({} if text.tuning is None else {"text_tuning": text.tuning})
         | ({} if last is None else {"likeness": likeness(releases, last, candidate)}),
     )
     social = social_of(store, graph, drawn is not None, training.seed)
     tables = release_tables(candidate, social)
     if drawn is not None:
         tables = only_of(tables, drawn, social)
-    save(releases, card, tables, lambda folder: save_model(candidate, folder), _figures(card))
+
+    def write_model(folder: Path) -> None:
+        save_model(candidate, folder)
+        keep_encoder(watch.saves.folder, folder)
+
+    save(releases, card, tables, write_model, _figures(card))
     return card
 
 
@@ -222,45 +219,6 @@ def _figures(card: Card) -> dict[str, str]:
     rows = card.metrics.get("reliability")
     title = f"Interests of release {card.version}"
     return {"reliability.svg": reliability_svg(rows, title)} if rows else {}
-
-
-def encode_text(
-    graph: GraphTables, training: Training, progress: Progress | None = None
-) -> tuple[TextVectors | None, str | None]:
-    """Vectors of item texts and reviews, and the encoder's fingerprint; None, None where the graph
-    has no text or the encoder is `none`."""
-    items = item_text(graph.items)
-    reviews = graph.behaviour.get("REVIEWED")
-    written = None if reviews is None or "text" not in reviews.column_names else reviews["text"]
-    has_items = items.null_count < len(items)
-    has_reviews = written is not None and written.null_count < len(written)
-    if training.encoder == "none" or not (has_items or has_reviews):
-        return None, None
-    with needs_training_packages():
-        from gnn.tables import TextVectors
-        from gnn.text import ReviewEncoder
-    encoder = ReviewEncoder.open(training.encoder, cache=training.cache)
-    vectors = TextVectors(
-        items=encoder.encode(items, progress=progress) if has_items else None,
-        reviews=encoder.encode(written, progress=progress) if written is not None and has_reviews
-        else None,
-    )  # fmt: skip
-    return vectors, encoder.fingerprint
-
-
-def item_text(items: pa.Table) -> pa.Array:
-    """What is said of an item in the catalogue, one text each: title, brand, description; null
-    where there is nothing."""
-    frame = pl.from_arrow(items.select(["title", "brand", "description"]))
-    assert isinstance(frame, pl.DataFrame)
-    columns = [pl.col(c).str.strip_chars() for c in frame.columns]
-    present = [pl.when(c.str.len_chars() > 0).then(c) for c in columns]
-    text = pl.concat_str(present, separator=". ", ignore_nulls=True)
-    return (
-        frame.select(text=pl.when(text.str.len_chars() > 0).then(text))["text"]
-        .to_arrow()
-        .cast(pa.string())
-    )
 
 
 def _software() -> dict[str, str]:

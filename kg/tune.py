@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from kg.arrays import graph_hash
 from kg.errors import ConfigError, MissingExtra
+from kg.extras import needs_training_packages
 from kg.releases import config_hash
 from kg.store import GraphStore
-from kg.training import Training, encode_text, needs_training_packages, read_for
+from kg.text_vectors import encode_text
+from kg.training import Training, read_for
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -73,7 +75,7 @@ def tune(
         from gnn.train import prepare
     ends = None if minutes is None else clock() + 60 * minutes
     graph, _ = read_for(store, training)
-    text, encoder = encode_text(graph, training, progress)
+    text = encode_text(graph, training, progress)
     base = training.config.model_dump(mode="json")
     space = {
         name: where.reaching(base[name])
@@ -82,7 +84,7 @@ def tune(
     }
     same = {
         "data": graph_hash(graph),
-        "encoder": encoder,
+        "encoder": text.fingerprint,
         "seed": training.seed,
         "sample": training.sample,
         "given": base,
@@ -99,7 +101,7 @@ def tune(
             pruner=optuna.pruners.MedianPruner(STARTUP, WARMUP),
         )
         _begin(study, {k: base[k] for k in space})
-        ready = prepare(graph, text, training.config, seed=training.seed)
+        ready = prepare(graph, text.vectors, training.config, seed=training.seed)
         work = _Work(study, ready, training, space, ends, clock)
         while (done := len(_done(study))) < trials and not work.out_of_time:
             if progress is not None:

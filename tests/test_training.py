@@ -24,7 +24,8 @@ from kg.privacy.erasure import forget
 from kg.publish import live_version, publish, roll_back
 from kg.releases import Card, publications, read_tables, versions
 from kg.store import GraphStore, open_store
-from kg.training import Training, item_text, train_config, train_release
+from kg.text_vectors import item_text
+from kg.training import Training, train_config, train_release
 from loaders import stage
 
 NOW = 1_780_000_000
