@@ -16,10 +16,11 @@ def implicit(
     which become categories."""
     none = np.empty(0, np.int64)
     of, said = known or (none, none)
+    untold = {name: pa.nulls(n_items, pa.string()) for name in ("title", "brand", "description")}
     categories, row = np.unique(said, return_inverse=True)
     return GraphTables(
         users=pa.table({"userId": [str(u) for u in range(n_users)]}),
-        items=pa.table({"itemId": [str(i) for i in range(n_items)]}),
+        items=pa.table({"itemId": [str(i) for i in range(n_items)]} | untold),
         categories=pa.table({"categoryId": pa.array([str(c) for c in categories], pa.string())}),
         behaviour={"VIEWED": pa.table({"src": user, "dst": item})},
         social={},

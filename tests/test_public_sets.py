@@ -12,7 +12,7 @@ import pytest
 from benchmarks.beauty import beauty
 from benchmarks.gowalla import gowalla
 from benchmarks.lastfm_kg import lastfm_kg
-from benchmarks.quality import Problem, judged
+from benchmarks.quality import Problem, judged, with_text
 from gnn.config import TrainConfig
 from gnn.graph import Events
 from gnn.tables import GraphTables
@@ -80,6 +80,8 @@ def test_a_published_split_has_a_table(tmp_path: Path, seed: int) -> None:
     written(tmp_path, "Beauty_item2attributes.json.gz", json.dumps({"1": [1]}))
     graph, test = beauty(tmp_path)
     config = TrainConfig(dim=16, epochs=4, rank=4)
-    rows = judged(Problem(graph, None, test), config, seed, Namespace())
+    problem = with_text(Problem(graph, None, test), config, seed, None)
+    assert problem.text is None
+    rows = judged(problem, config, seed, Namespace())
     found = {row["model"]: row["recall@20"] for row in rows if row["users"] == "all"}
     assert found["fused"] > found["popularity"]
