@@ -25,7 +25,7 @@ LABEL = "tuning the text encoder"
 BATCH = 64
 RATE = 3e-5
 TEMPERATURE = 0.05
-MAX_TOKENS = 128
+MAX_TOKENS = 64
 """Of a text while tuning; encoding reads all of it."""
 WARM_UP = 0.1
 """Share of the steps in which the rate rises; then it falls to 0."""
