@@ -1,51 +1,33 @@
 // name: data_quality()
 // What is missing in the data: how many rows each check finds, out of how many.
 // returns: check: string, found: int, outOf: int
-OPTIONAL MATCH (u:User)
-WITH count(u) AS users,
-     count(CASE WHEN NOT EXISTS {
+UNWIND [1] AS whole
+WITH COUNT { MATCH (:User) } AS users,
+     COUNT { MATCH (u:User) WHERE NOT EXISTS {
+         MATCH (u)-[:VIEWED|CARTED|PURCHASED|RATED|REVIEWED|TAGGED]->(:Item) } } AS withoutEvents,
+     COUNT { MATCH (u:User) WHERE NOT EXISTS {
          MATCH (u)-[:VIEWED|CARTED|PURCHASED|RATED|REVIEWED|TAGGED]->(:Item) }
-         THEN u.userId END) AS withoutEvents,
-     count(CASE WHEN NOT EXISTS {
-         MATCH (u)-[:VIEWED|CARTED|PURCHASED|RATED|REVIEWED|TAGGED]->(:Item) }
-         AND NOT EXISTS { MATCH (u)-[:FOLLOWS|FRIEND_OF]-(:User) }
-         THEN u.userId END) AS withoutAnything,
-     count(CASE WHEN u.modelVersion IS NULL THEN u.userId END) AS withoutProfile
-OPTIONAL MATCH (i:Item)
-WITH users, withoutEvents, withoutAnything, withoutProfile,
-     count(i) AS items,
-     count(CASE WHEN i.title IS NULL THEN i.itemId END) AS untitled,
-     count(CASE WHEN NOT EXISTS { MATCH (i)-[:IN_CATEGORY]->(:Category) }
-         THEN i.itemId END) AS uncategorised,
-     count(CASE WHEN NOT EXISTS {
-         MATCH (i)<-[:VIEWED|CARTED|PURCHASED|RATED|REVIEWED|TAGGED]-(:User) }
-         THEN i.itemId END) AS unused
-OPTIONAL MATCH (c:Category)
-WITH users, withoutEvents, withoutAnything, withoutProfile, items, untitled, uncategorised, unused,
-     count(c) AS categories,
-     count(CASE WHEN NOT EXISTS { MATCH (c)<-[:IN_CATEGORY]-(:Item) }
-         AND NOT EXISTS { MATCH (c)<-[:CHILD_OF]-(:Category) }
-         THEN c.categoryId END) AS empty
-OPTIONAL MATCH (:User)-[e:VIEWED|CARTED|PURCHASED|RETURNED|RATED|REVIEWED|TAGGED]->(:Item)
-WITH users, withoutEvents, withoutAnything, withoutProfile, items, untitled, uncategorised, unused,
-     categories, empty,
-     count(e) AS events,
-     count(CASE WHEN e IS NOT NULL AND e.at IS NULL THEN 1 END) AS untimed
-OPTIONAL MATCH (:User)-[p:PURCHASED]->(:Item)
-WITH users, withoutEvents, withoutAnything, withoutProfile, items, untitled, uncategorised, unused,
-     categories, empty, events, untimed,
-     count(p) AS purchases,
-     count(CASE WHEN p IS NOT NULL AND p.price IS NULL THEN 1 END) AS unpriced
-OPTIONAL MATCH (:User)-[r:RETURNED]->(:Item)
-WITH users, withoutEvents, withoutAnything, withoutProfile, items, untitled, uncategorised, unused,
-     categories, empty, events, untimed, purchases, unpriced,
-     count(r) AS returns,
-     count(CASE WHEN r IS NOT NULL AND r.cancels IS NULL THEN 1 END) AS unknown
-OPTIONAL MATCH (:User)-[w:REVIEWED]->(:Item)
-WITH users, withoutEvents, withoutAnything, withoutProfile, items, untitled, uncategorised, unused,
-     categories, empty, events, untimed, purchases, unpriced, returns, unknown,
-     count(w) AS reviews,
-     count(CASE WHEN w IS NOT NULL AND coalesce(w.text, '') = '' THEN 1 END) AS textless
+         AND NOT EXISTS { MATCH (u)-[:FOLLOWS|FRIEND_OF]-(:User) } } AS withoutAnything,
+     COUNT { MATCH (u:User) WHERE u.modelVersion IS NULL } AS withoutProfile,
+     COUNT { MATCH (:Item) } AS items,
+     COUNT { MATCH (i:Item) WHERE i.title IS NULL } AS untitled,
+     COUNT { MATCH (i:Item)
+         WHERE NOT EXISTS { MATCH (i)-[:IN_CATEGORY]->(:Category) } } AS uncategorised,
+     COUNT { MATCH (i:Item) WHERE NOT EXISTS {
+         MATCH (i)<-[:VIEWED|CARTED|PURCHASED|RATED|REVIEWED|TAGGED]-(:User) } } AS unused,
+     COUNT { MATCH (:Category) } AS categories,
+     COUNT { MATCH (c:Category) WHERE NOT EXISTS { MATCH (c)<-[:IN_CATEGORY]-(:Item) }
+         AND NOT EXISTS { MATCH (c)<-[:CHILD_OF]-(:Category) } } AS empty,
+     COUNT { MATCH (:User)-[:VIEWED|CARTED|PURCHASED|RETURNED|RATED|REVIEWED|TAGGED]->(:Item)
+         } AS events,
+     COUNT { MATCH (:User)-[e:VIEWED|CARTED|PURCHASED|RETURNED|RATED|REVIEWED|TAGGED]->(:Item)
+         WHERE e.at IS NULL } AS untimed,
+     COUNT { MATCH (:User)-[:PURCHASED]->(:Item) } AS purchases,
+     COUNT { MATCH (:User)-[e:PURCHASED]->(:Item) WHERE e.price IS NULL } AS unpriced,
+     COUNT { MATCH (:User)-[:RETURNED]->(:Item) } AS returns,
+     COUNT { MATCH (:User)-[e:RETURNED]->(:Item) WHERE e.cancels IS NULL } AS unknown,
+     COUNT { MATCH (:User)-[:REVIEWED]->(:Item) } AS reviews,
+     COUNT { MATCH (:User)-[e:REVIEWED]->(:Item) WHERE coalesce(e.text, '') = '' } AS textless
 UNWIND [
     {nr: 1, check: 'users without events', found: withoutEvents, outOf: users},
     {nr: 2, check: 'users without events or social ties', found: withoutAnything, outOf: users},
