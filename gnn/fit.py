@@ -49,6 +49,9 @@ class Fit:
     """Who has something to predict"""
     frequency: Tensor
     """[I] share of all targets"""
+    taken: Tensor
+    """[J] rows of items that somebody took up, in order. The others are no negatives and have no
+    ID vector: all they could teach is that nobody wants them, and they may be new."""
     adam: torch.optim.Adam
 
     def epochs(self, rng: np.random.Generator, dice: torch.Generator) -> Iterator[float]:
@@ -138,19 +141,20 @@ class Fit:
 
     def _candidates(self, batch: Batch, dice: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """[C] sorted item rows, the targets among them, and the log chance of each to be there."""
-        n, drawn = self.inputs.n_items, self.config.negatives
-        device = self.inputs.device
+        n, drawn = len(self.taken), self.config.negatives
         if n <= 2 * drawn:
-            return torch.arange(n, device=device), None
-        random = torch.randint(n, (drawn,), generator=dice, device=device)
-        rows = torch.unique(torch.cat([batch.target, random]))
+            return self.taken, None
+        random = torch.randint(n, (drawn,), generator=dice, device=self.inputs.device)
+        rows = torch.unique(torch.cat([batch.target, self.taken[random]]))
         return rows, inclusion(self.frequency[rows], len(batch.target), drawn, n).log()
 
-    def _shown(self, items: Tensor, dice: torch.Generator) -> Tensor | None:
+    def _shown(self, items: Tensor, dice: torch.Generator) -> Tensor:
+        """[n] 1 where the ID vector is shown"""
+        shown = self.frequency[items] > 0
         p = self.config.id_dropout
-        if not p or not self.model.has_side_information:
-            return None
-        return (torch.rand(len(items), generator=dice, device=items.device) >= p).float()
+        if p and self.model.has_side_information:
+            shown &= torch.rand(len(items), generator=dice, device=items.device) >= p
+        return shown.float()
 
 
 def _found(candidate: Tensor, owner: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,14 +179,23 @@ def start(
     batches = Batches(inputs, snapshots, repeats, config.batch, config.history, timed)
     count = torch.bincount(inputs.item[inputs.positive], minlength=inputs.n_items).float()
     frequency = count / count.sum().clamp(min=1)
+    _forget_ids(model, inputs, count == 0)
     averaged = AveragedModel(model, multi_avg_fn=_mean_of(config.averaging))
     averaged.eval()
     named = dict(model.named_parameters())
     parameters = [p for name, p in named.items() if name != "decay" or timed]
     adam = torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
     return Fit(
-        model, averaged, inputs, config, snapshots, batches, batches.eligible(), frequency, adam
-    )
+        model, averaged, inputs, config, snapshots, batches, batches.eligible(), frequency,
+        torch.nonzero(count).ravel(), adam,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def _forget_ids(model: Encoder, inputs: Inputs, untaken: Tensor) -> None:
+    """Items that nobody took up are what their text and categories say, and nothing else."""
+    rows = inputs.id_row[untaken]
+    model.item_id[rows[rows >= 0]] = 0
 
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
