@@ -1,8 +1,12 @@
 """Epochs of training, and the weights that are served."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import torch
 
+from gnn.encode import vectors
 from tests.gnn.boards import communities
 from tests.gnn.test_batches import fit_of
 
@@ -74,3 +78,49 @@ def test_without_friends_all_events_are_read():
     """Nothing is to be learned of users with few."""
     read, offered = read_of(0.5, ties="none")
     assert (read == offered).all()
+
+
+NEW = np.arange(30, 40)
+"""Items, half of each kind, that nobody has taken up"""
+
+
+def with_new_items():
+    graph = communities(categories=True, at=False)
+    old = graph.behaviour["PURCHASED"]
+    kept = old.filter(pa.array(~np.isin(old["dst"].to_numpy(), NEW)))
+    return replace(graph, behaviour={"PURCHASED": kept})
+
+
+def trained_on(graph, **changes):
+    fit = fit_of(graph, timed=False, **changes)
+    epochs = fit.epochs(np.random.default_rng(0), torch.Generator().manual_seed(0))
+    for _ in range(8):
+        next(epochs)
+    return fit
+
+
+def test_items_nobody_took_up_are_ranked_by_what_is_known_of_them():
+    """Each user's kind of new items first, all of them: what nobody wanted so far is no sign that
+    nobody will."""
+    fit = trained_on(with_new_items())
+    assert (fit.served.item_id[NEW] == 0).all()
+    assert (fit.served.item_id[: NEW[0]].abs().sum(1) > 0).all()
+    found = vectors(fit.served, fit.inputs, fit.snapshots[0])
+    score = (found.user @ found.item[NEW].T).numpy()
+    own = score[np.arange(len(score))[:, None] % 2 == NEW % 2].reshape(len(score), -1)
+    other = score[np.arange(len(score))[:, None] % 2 != NEW % 2].reshape(len(score), -1)
+    assert (own.min(1) > other.max(1)).all()
+    assert (own > 0).all()
+
+
+def test_items_nobody_took_up_are_no_negatives():
+    """Neither where all items are told apart, nor where some are drawn."""
+    graph = with_new_items()
+    for negatives in (100, 5):
+        fit = trained_on(graph, negatives=negatives)
+        dice = torch.Generator().manual_seed(0)
+        for batch in fit.batches.epoch(fit.users, np.random.default_rng(0)):
+            rows, log_inclusion = fit._candidates(batch, dice)
+            assert not np.isin(rows.numpy(), NEW).any()
+            assert torch.isin(batch.target, rows).all()
+            assert log_inclusion is None or (log_inclusion <= 0).all()
