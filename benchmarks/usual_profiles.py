@@ -160,6 +160,7 @@ class OnLadybug:
         self.database = ladybug.Database(folder / "usual.lbug", max_db_size=1 << 40)
         self.connection = ladybug.Connection(self.database)
         self.columns: list[str] = []
+        self.has_items = False
 
     def close(self) -> None:
         self.connection.close()
@@ -176,13 +177,7 @@ class OnLadybug:
         self._each(f"UNWIND $rows AS r MATCH (u:User {{userId: r.userId}}) SET {sets}", users)
 
     def edges(self, rows: pa.Table) -> None:
-        self.connection.execute("CREATE NODE TABLE Item(itemId STRING PRIMARY KEY)")
-        items = pa.table({"c0": rows["dst"].unique()})
-        self.connection.execute("COPY Item FROM $rows", {"rows": items})
-        types = {"score": "DOUBLE", "evidenceShare": "DOUBLE", "basis": "STRING",
-                 "modelVersion": "STRING", "topEvidence": "STRING[]"}  # fmt: skip
-        declared = ", ".join(f"{n} {types.get(n, 'INT64')}" for n in NAMES)
-        self.connection.execute(f"CREATE REL TABLE INTERESTED_IN(FROM User TO Item, {declared})")
+        self._ends_there(rows)
         create = (
             "UNWIND $rows AS r MATCH (u:User {userId: r.src}) MATCH (i:Item {itemId: r.dst}) "
             f"CREATE (u)-[:INTERESTED_IN {{{', '.join(f'{n}: r.{n}' for n in NAMES)}}}]->(i)"
@@ -215,6 +210,18 @@ class OnLadybug:
         )
         rows = pa.table({"c0": users["userId"]})
         self.connection.execute("COPY User(userId) FROM $rows", {"rows": rows})
+
+    def _ends_there(self, rows: pa.Table) -> None:
+        if self.has_items:
+            return
+        self.has_items = True
+        self.connection.execute("CREATE NODE TABLE Item(itemId STRING PRIMARY KEY)")
+        items = pa.table({"c0": rows["dst"].unique()})
+        self.connection.execute("COPY Item FROM $rows", {"rows": items})
+        types = {"score": "DOUBLE", "evidenceShare": "DOUBLE", "basis": "STRING",
+                 "modelVersion": "STRING", "topEvidence": "STRING[]"}  # fmt: skip
+        declared = ", ".join(f"{n} {types.get(n, 'INT64')}" for n in NAMES)
+        self.connection.execute(f"CREATE REL TABLE INTERESTED_IN(FROM User TO Item, {declared})")
 
     def _each(self, text: str, rows: pa.Table) -> None:
         for at in range(0, rows.num_rows, BATCH):
