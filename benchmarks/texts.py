@@ -37,7 +37,7 @@ from gnn.tables import GraphTables, TextVectors
 from gnn.text import ReviewEncoder
 from gnn.train import Trained, train
 from kg.reference import markdown
-from kg.text_vectors import item_text
+from kg.text_vectors import texts_of
 
 WIDTH = 256
 FIGURES = ("recall@20", "ndcg@20")
@@ -86,7 +86,7 @@ def arms(
 ) -> Iterator[tuple[str, Callable[[], TextVectors | None]]]:
     graph = problem.graph
     yield "none", lambda: None
-    if written(graph) == (None, None):
+    if texts_of(graph) == (None, None):
         return
     yield "TF-IDF", lambda: tf_idf(graph)
     yield "encoder, [CLS]", lambda: first_token(graph)
@@ -99,19 +99,9 @@ def arms(
         )
 
 
-def written(graph: GraphTables) -> tuple[pa.Array | None, pa.ChunkedArray | None]:
-    """Texts of items, and of reviews; None where there are none."""
-    items = item_text(graph.items)
-    reviews = graph.behaviour.get("REVIEWED")
-    return (
-        items if items.null_count < len(items) else None,
-        None if reviews is None or "text" not in reviews.column_names else reviews["text"],
-    )
-
-
 def tf_idf(graph: GraphTables) -> TextVectors:
     """Words are counted in what may be learned from: item texts, and reviews before the cut."""
-    items, reviews = written(graph)
+    items, reviews = texts_of(graph)
     learned = [] if items is None else items.drop_null().to_pylist()
     if reviews is not None:
         may = split(graph, TrainConfig(), seed=0).part["REVIEWED"] == Part.TRAIN
@@ -131,7 +121,7 @@ def tf_idf(graph: GraphTables) -> TextVectors:
 
 def first_token(graph: GraphTables) -> TextVectors:
     encoder = ReviewEncoder.open(pooling="cls")
-    items, reviews = written(graph)
+    items, reviews = texts_of(graph)
     return TextVectors(*(None if t is None else encoder.encode(t) for t in (items, reviews)))
 
 

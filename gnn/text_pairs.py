@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,14 @@ class TextPairs:
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all of it: 32 hexadecimal digits."""
+        digest = blake2b(self.pairs.tobytes(), digest_size=16)
+        for text in self.texts:
+            digest.update(text.encode() + b"\0")
+        return digest.hexdigest()
 
 
 def text_pairs(

@@ -9,7 +9,6 @@ language, and costs a third less.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from gnn.errors import EncoderError
 from gnn.text_model import TextModel
-from gnn.text_windows import Pooling
+from gnn.text_windows import pooled
 
 LABEL = "tuning the text encoder"
 BATCH = 64
@@ -42,14 +41,13 @@ def fine_tune(
     layers: int,
     seed: int,
     rate: float = RATE,
-    pooling: Pooling = "mean",
     progress: Progress | None = None,
 ) -> list[float]:
     """Move the last `layers` of the encoder, in place; the mean loss of each tenth of the steps.
 
     `pairs` [P, 2] are rows of `texts`; pairs of one `group` [P] (an item) are no negatives of each
-    other. One pass over the pairs. Raises EncoderError where the encoder has fewer layers, or is
-    not in float32.
+    other. One pass over the pairs, without dropout; a text's vector is the mean of its tokens.
+    Raises EncoderError where the encoder has fewer layers, or is not in float32.
     """
     if encoder.dtype != "float32":
         raise EncoderError("an encoder is tuned in float32")
@@ -58,14 +56,10 @@ def fine_tune(
     order = np.random.default_rng(seed).permutation(len(pairs))
     steps = [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
     losses = []
-    encoder.model.train(False)  # no dropout: the lower layers are not to be told two things
-    torch.manual_seed(seed)
     for done, rows in enumerate(steps):
         for g in adam.param_groups:
             g["lr"] = rate * _rate((done + 0.5) / len(steps))
-        a, b = (
-            _vectors(encoder, [texts[i] for i in pairs[rows, side]], pooling) for side in (0, 1)
-        )
+        a, b = (_vectors(encoder, [texts[i] for i in pairs[rows, side]]) for side in (0, 1))
         loss = _contrast(a, b, torch.from_numpy(group[rows]).to(a.device))
         adam.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own
@@ -76,12 +70,6 @@ def fine_tune(
     for p in weights:
         p.requires_grad_(False)
     return [float(np.mean(part)) for part in np.array_split(losses, min(10, len(losses)))]
-
-
-def save(encoder: TextModel, folder: Path) -> None:
-    """In Hugging Face layout: `gnn.text_model.load` reads it."""
-    encoder.model.save_pretrained(folder)
-    encoder.tokenizer.save_pretrained(folder)
 
 
 def _last_layers(encoder: TextModel, layers: int) -> list[nn.Parameter]:
@@ -102,19 +90,14 @@ def _rate(share: float) -> float:
     return min(share / WARM_UP, (1 - share) / (1 - WARM_UP))
 
 
-def _vectors(encoder: TextModel, texts: list[str], pooling: Pooling) -> Tensor:
+def _vectors(encoder: TextModel, texts: list[str]) -> Tensor:
     """[B, d] unit, with gradients"""
     tokens = encoder.tokenizer(
         texts, truncation=True, max_length=min(MAX_TOKENS, encoder.longest), padding="longest",
         return_tensors="pt",
     ).to(encoder.device)  # fmt: skip
     states = encoder.model(**tokens).last_hidden_state
-    if pooling == "cls":
-        return F.normalize(states[:, 0], dim=1)
-    mask = tokens["attention_mask"][:, :, None].to(states.dtype)
-    if pooling == "max":
-        return F.normalize(states.masked_fill(mask == 0, float("-inf")).amax(1), dim=1)
-    return F.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
+    return F.normalize(pooled(states, tokens["attention_mask"].bool(), "mean"), dim=1)
 
 
 def _contrast(a: Tensor, b: Tensor, group: Tensor) -> Tensor:

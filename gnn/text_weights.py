@@ -1,4 +1,5 @@
-"""The name of an encoder (packaged, a folder, on the hub) → its tokenizer and weights, checked.
+"""The name of an encoder (packaged, a folder, on the hub) → its tokenizer and weights, checked; and
+back into a folder.
 
 Nothing here runs code that a model folder brings along.
 """
@@ -131,9 +132,16 @@ def _from_pretrained(name: str, where: str | Path, *, local: bool) -> tuple[Any,
     return tokenizer, model
 
 
+def write(tokenizer: Any, model: Any, folder: Path) -> None:
+    """In Hugging Face layout: `read` takes the folder's name."""
+    with _quiet():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """transformers prints a progress bar and warnings while it loads."""
+    """transformers prints progress bars and warnings while it loads and saves."""
     level, bar = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
     hf_logging.set_verbosity(logging.ERROR)
     hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs has no types

@@ -131,11 +131,13 @@ def _forward(
     low = model.dtype == "bfloat16"
     with torch.autocast(model.device.type, torch.bfloat16, enabled=low):
         hidden = model.model(input_ids=ids.to(model.device), attention_mask=mask.long())
-    hidden = hidden.last_hidden_state.float()
+    return pooled(hidden.last_hidden_state.float(), mask, pooling).cpu()
+
+
+def pooled(hidden: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
+    """[B, dim] of tokens [B, L, dim]; `mask` [B, L] is true where there is one."""
     if pooling == "cls":
-        pooled = hidden[:, 0]
-    elif pooling == "max":
-        pooled = hidden.masked_fill(~mask[:, :, None], -torch.inf).amax(1)
-    else:
-        pooled = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-    return torch.as_tensor(pooled).cpu()
+        return hidden[:, 0]
+    if pooling == "max":
+        return hidden.masked_fill(~mask[:, :, None], -torch.inf).amax(1)
+    return (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)

@@ -49,14 +49,10 @@ def encode_text(
     folder: Path | None = None,
 ) -> EncodedText:
     """Vectors of item texts and reviews. A tuned encoder is left in `folder`/encoder; one that is
-    there already, of a training that is gone on with, is used. Raises EncoderError, and ConfigError
-    where there is too little to tune on."""
-    items = item_text(graph.items)
-    reviews = graph.behaviour.get("REVIEWED")
-    written = None if reviews is None or "text" not in reviews.column_names else reviews["text"]
-    has_items = items.null_count < len(items)
-    has_reviews = written is not None and written.null_count < len(written)
-    if training.encoder == "none" or not (has_items or has_reviews):
+    there already, tuned on the same, is used: a training is gone on with. Raises EncoderError, and
+    ConfigError where there is too little to tune on."""
+    items, reviews = texts_of(graph)
+    if training.encoder == "none" or (items is None and reviews is None):
         return EncodedText()
     with needs_training_packages():
         from gnn.tables import TextVectors
@@ -64,12 +60,17 @@ def encode_text(
     with _encoder(graph, training, progress, folder) as (name, tuning):
         encoder = ReviewEncoder.open(name, cache=training.cache)
         vectors = TextVectors(
-            items=encoder.encode(items, progress=progress) if has_items else None,
-            reviews=encoder.encode(written, progress=progress)
-            if written is not None and has_reviews
-            else None,
+            *(None if t is None else encoder.encode(t, progress=progress) for t in (items, reviews))
         )
     return EncodedText(vectors, encoder.fingerprint, tuning)
+
+
+def texts_of(graph: GraphTables) -> tuple[pa.Array | None, pa.ChunkedArray | None]:
+    """What is said of items [I], and reviews [R]; None where there are none at all."""
+    items, reviews = item_text(graph.items), graph.behaviour.get("REVIEWED")
+    text = None if reviews is None or "text" not in reviews.column_names else reviews["text"]
+    has_reviews = text is not None and text.null_count < len(text)
+    return items if items.null_count < len(items) else None, text if has_reviews else None
 
 
 def item_text(items: pa.Table) -> pa.Array:
@@ -120,37 +121,40 @@ def _tuned(
     from gnn.split import Part, split
     from gnn.text_model import load
     from gnn.text_pairs import text_pairs
-    from gnn.text_tune import fine_tune, save
+    from gnn.text_tune import fine_tune
+    from gnn.text_weights import write
 
+    if texts_of(graph)[1] is None:
+        raise ConfigError("tune_text: there are no reviews to tune an encoder on; set it to 0")
+    parts = split(graph, training.config, seed=training.seed)
+    pairs = text_pairs(
+        item_text(graph.items), graph.behaviour["REVIEWED"],
+        parts.part["REVIEWED"] == Part.TRAIN, seed=training.seed,  # No leakage.
+    )  # fmt: skip
+    if len(pairs) < FEWEST:
+        raise ConfigError(
+            f"tune_text: {len(pairs)} reviews of the training period have a partner (their item's "
+            f"text, or another's review of it), and tuning needs {FEWEST}; set it to 0"
+        )
     target, draft = folder / ENCODER, folder / f"{ENCODER}.part"
     encoder = load(training.encoder, dtype="float32")
     asked = {
-        "layers": training.config.tune_text, "seed": training.seed, "of": encoder.fingerprint
+        "layers": training.config.tune_text, "seed": training.seed, "of": encoder.fingerprint,
+        "pairs": len(pairs), "of_pairs": pairs.fingerprint,
     }  # fmt: skip
     if target.is_dir():
         found: dict[str, Any] = json.loads((target / FIGURES).read_text(encoding="utf-8"))
         if asked.items() <= found.items():
             return found
         shutil.rmtree(target)
-    parts = split(graph, training.config, seed=training.seed)
-    of_training = {kind: part == Part.TRAIN for kind, part in parts.part.items()}  # No leakage.
-    reviews = graph.behaviour.get("REVIEWED")
-    if reviews is None or "text" not in reviews.column_names:
-        raise ConfigError("tune_text: there are no reviews to tune an encoder on; set it to 0")
-    pairs = text_pairs(item_text(graph.items), reviews, of_training["REVIEWED"], seed=training.seed)
-    if len(pairs) < FEWEST:
-        raise ConfigError(
-            f"tune_text: {len(pairs)} reviews of the training period have a partner (their item's "
-            f"text, or another's review of it), and tuning needs {FEWEST}; set it to 0"
-        )
     losses = fine_tune(
         encoder, pairs.texts, pairs.pairs, pairs.item,
         layers=training.config.tune_text, seed=training.seed, progress=progress,
     )  # fmt: skip
-    figures = asked | {"pairs": len(pairs), "loss": [round(loss, 4) for loss in losses]}
+    figures = asked | {"loss": [round(loss, 4) for loss in losses]}
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    save(encoder, draft)
+    write(encoder.tokenizer, encoder.model, draft)
     (draft / FIGURES).write_text(json.dumps(figures), encoding="utf-8")
     os.rename(draft, target)
     return figures

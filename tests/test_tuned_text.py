@@ -124,14 +124,18 @@ def test_a_training_that_is_gone_on_with_keeps_its_encoder(
     assert "tuning the text encoder" not in said
     assert again.fingerprint == first.fingerprint
     assert again.tuning == first.tuning
-    other = encode_text(graph, replace(shop[1], seed=8), told, work)
-    assert "tuning the text encoder" in said
-    assert other.fingerprint != first.fingerprint
+    earlier = shop[1].config.model_copy(update={"test": 0.2})  # more is held out
+    for other in (replace(shop[1], seed=8), replace(shop[1], config=earlier)):
+        said.clear()
+        assert encode_text(graph, other, told, work).fingerprint != first.fingerprint
+        assert "tuning the text encoder" in said
 
 
-@pytest.mark.parametrize("kept", [0, 50])
+@pytest.mark.parametrize(
+    ("kept", "said"), [(0, "there are no reviews"), (50, r"\d+ reviews .* tuning needs 128")]
+)
 def test_too_few_reviews(
-    live: tuple[GraphStore, Path], shop: tuple[Path, Training], kept: int
+    live: tuple[GraphStore, Path], shop: tuple[Path, Training], kept: int, said: str
 ) -> None:
     graph = read_graph(live[0])
     reviews = graph.behaviour["REVIEWED"]
@@ -139,5 +143,5 @@ def test_too_few_reviews(
     text = pc.if_else(few, reviews["text"], pa.scalar(None, pa.string()))
     place = reviews.column_names.index("text")
     changed = graph.behaviour | {"REVIEWED": reviews.set_column(place, "text", text)}
-    with pytest.raises(ConfigError, match=r"tune_text: \d+ reviews .* tuning needs 128"):
+    with pytest.raises(ConfigError, match=f"tune_text: {said}"):
         encode_text(replace(graph, behaviour=changed), shop[1])
