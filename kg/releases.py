@@ -94,6 +94,13 @@ def version_at(now: int) -> str:
     return datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
 
 
+def free_version(folder: Path, now: int) -> str:
+    """`version_at` the first second from `now` on that names nothing in `folder` yet."""
+    while (folder / version_at(now)).exists():
+        now += 1
+    return version_at(now)
+
+
 def config_hash(config: dict[str, Any]) -> str:
     text = json.dumps(config, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

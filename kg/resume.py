@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kg.errors import KgError, ReleaseError
 from kg.files import PART, hold, sweep
-from kg.releases import version_at
+from kg.releases import free_version
 
 TRAINING = ".training-"
 
@@ -50,12 +50,12 @@ def kept_training(releases: Path, *, resume: bool) -> Iterator[Path]:
         os.close(held)
 
 
-def run_name(folder: Path, now: int) -> str:
-    """What the training in this folder is called in its trackers: the moment (epoch s) it was first
-    begun, as releases are."""
+def run_name(folder: Path, runs: Path, now: int) -> str:
+    """What the training in this folder is called among its trackers' `runs`: the moment (epoch s)
+    it was first begun, as releases are."""
     begun = folder / "begun"
     if not begun.exists():
-        begun.write_text(version_at(now), encoding="utf-8")
+        begun.write_text(free_version(runs, now), encoding="utf-8")
     return begun.read_text(encoding="utf-8")
 
 

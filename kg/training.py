@@ -20,7 +20,7 @@ from kg.foretold import declared_values, foretold
 from kg.guesses import refuse_sensitive
 from kg.heap import giving_back
 from kg.privacy.state import pseudonyms
-from kg.releases import Card, config_hash, save, version_at
+from kg.releases import Card, config_hash, free_version, save
 from kg.resume import kept_training, run_name
 from kg.stale import has_profiles
 from kg.store import GraphStore
@@ -107,7 +107,7 @@ def train_release(
     if training.track is not None:
         tracker_of(training.track)
     with kept_training(releases, resume=resume) as folder:
-        run = training.runs / run_name(folder, now)
+        run = training.runs / run_name(folder, training.runs, now)
         settings = {**training.config.model_dump(mode="json"), "seed": training.seed}
         with tracked(training.track, run, settings) as tracker, giving_back():
             watch = _Watch(progress, Saves(folder), tracker)
@@ -135,7 +135,7 @@ def _train_release(
     last = last_release(store, releases) if training.warm else None
     graph, drawn = read_for(store, training)
     text = encode_text(graph, training, watch.progress, watch.saves.folder)
-    name = version_at(now)
+    name = free_version(releases, now)
     candidate = make_candidate(
         graph,
         text.vectors,

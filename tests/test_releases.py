@@ -67,6 +67,15 @@ def test_a_version_is_written_once(saved: Path) -> None:
         releases.save(saved, card(), {"users": USERS}, write_model)
 
 
+def test_a_second_training_within_a_second_has_a_name_of_its_own(saved: Path) -> None:
+    """The next second's that is free: names still sort by time."""
+    now = 1_788_000_000
+    first = releases.free_version(saved, now)
+    assert first == releases.version_at(now)
+    (saved / first).mkdir()
+    assert releases.free_version(saved, now) == releases.version_at(now + 1) > first
+
+
 @pytest.mark.parametrize("file", ["users.parquet", "model/weights", "card.json"])
 def test_a_changed_file_is_named(saved: Path, file: str) -> None:
     """A release whose bytes are not those written is refused."""
