@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ _INNER = "\x1f"
 """Stands in for a delimiter of several characters or of none of ASCII, which the parser does not
 take."""
 _LONGEST_HEADER = 100_000
+_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
 _OPEN = "a quote is left open: several lines are taken for one row"
 
 
@@ -43,30 +45,52 @@ class Delimited:
     """Columns that the file may lack; then they are null."""
     progress: Progress | None = None
     columns: tuple[str, ...] = field(init=False)
+    head: int = field(init=False)
+    """Lines before the first row"""
 
     def __post_init__(self) -> None:
         if self.names:
-            self.columns = tuple(self.names)
+            self.columns, self.head = tuple(self.names), 0
         else:
-            chunk = next(utf8_lines(self.path, self.encoding), None)
-            self.columns = self._header(chunk.data.split(b"\n", 1)[0].decode() if chunk else "")
+            lines = self._first_lines()
+            line = next(lines, "")
+            self.head = 2 if self._is_separator(line) else 1
+            self.columns = self._header(next(lines, "") if self.head == 2 else line)
         free_names(self.path, self.columns)
 
-    def _header(self, line: str) -> tuple[str, ...]:
-        if not line.strip():
-            raise InputError(f"{self.path}: line 1 is empty; it should name the columns")
-        if MARK in line:
-            raise InputError(f"{self.path}: line 1 is {NOT_TEXT}")
-        if len(line) > _LONGEST_HEADER:
+    def _first_lines(self) -> Iterator[str]:
+        for chunk in utf8_lines(self.path, self.encoding):
+            data = chunk.data
+            while data:
+                line, _, data = data.partition(b"\n")
+                yield line.decode()
+
+    def _is_separator(self, line: str) -> bool:
+        """Whether it is Excel's "sep=;", and says what the mapping says."""
+        found = _SEPARATOR.fullmatch(line.rstrip("\r"))
+        if found is None:
+            return False
+        if found[1] != self.delimiter:
             raise InputError(
-                f"{self.path}: line 1 has {len(line):,} characters; it should name the columns"
+                f"{self.path}: line 1 says that {found[1]!r} separates the cells, the mapping that "
+                f"{self.delimiter!r} does"
             )
+        return True
+
+    def _header(self, line: str) -> tuple[str, ...]:
+        at = f"{self.path}: line {self.head}"
+        if not line.strip():
+            raise InputError(f"{at} is empty; it should name the columns")
+        if MARK in line:
+            raise InputError(f"{at} is {NOT_TEXT}")
+        if len(line) > _LONGEST_HEADER:
+            raise InputError(f"{at} has {len(line):,} characters; it should name the columns")
         line = line.rstrip("\r").replace(self.delimiter, self._inner)
         cells = self._names(line) if self.quote else line.split(self._inner)
         names = [c.strip() or f"column {i}" for i, c in enumerate(cells, 1)]
         twice = sorted(n for n, count in Counter(names).items() if count > 1)
         if twice:
-            raise InputError(f"{self.path}: line 1 names the column {twice[0]!r} twice")
+            raise InputError(f"{at} names the column {twice[0]!r} twice")
         return tuple(names)
 
     def _names(self, line: str) -> list[str]:
@@ -75,7 +99,7 @@ class Delimited:
             next(csv.reader([line], **how, strict=True))  # type: ignore[arg-type]  # both are str
         except csv.Error as e:
             if "unexpected end" in str(e):
-                raise InputError(f"{self.path}: line 1 leaves a quote open") from e
+                raise InputError(f"{self.path}: line {self.head} leaves a quote open") from e
         return next(csv.reader([line], **how))  # type: ignore[arg-type]  # both are str
 
     @property
@@ -91,12 +115,12 @@ class Delimited:
         return rf"\A{cell}(?:{end}{cell})*\z"
 
     def batches(self) -> Iterator[Batch]:
-        line, held = 1, b""
+        line, held, head = 1, b"", self.head
         damaged = False
         for chunk in utf8_lines(self.path, self.encoding, self.progress):
             data, damaged = held + chunk.data, damaged or chunk.damaged
-            if line == 1 and not held and not self.names:
-                data, line = data.partition(b"\n")[2], 2
+            while head and data:
+                data, line, head = data.partition(b"\n")[2], line + 1, head - 1
             # the last record may go on in the next chunk, and blank lines may end the file
             kept = data.rstrip(b"\r\n")
             records = self._parse(kept, line)

@@ -300,6 +300,9 @@ def test_the_command(
     assert "needs --predict ATTRIBUTE" in capsys.readouterr().err
     assert main([*asked, "--predict", "country", "--write"]) == 0
     assert "country is guessed of" in capsys.readouterr().out
+    again = ["retrain", *asked[1:], "--predict", "country", "--write", "--force", "tiny"]
+    assert main(again) == 0
+    assert "country is guessed of" in capsys.readouterr().out
     monkeypatch.setenv("KG_SENSITIVE", "country")
     assert main([*asked, "--predict", "country", "--write"]) == 1
     assert "is sensitive (KG_SENSITIVE)" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import typer
 
 from kg.cli.options import Json, Releases, Store, open_chosen, releases_of
 from kg.cli.output import cell, print_json, print_line, print_table, visible
-from kg.cli.train import Encoder
+from kg.cli.training import Encoder
 from kg.query_types import moment
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 from kg.cli.audit import audited
 from kg.cli.options import Json, Releases, Store, open_chosen, releases_of, store_url
 from kg.cli.output import print_json, print_line, print_table, progress
-from kg.cli.train import Encoder
+from kg.cli.training import Encoder
 from kg.query_types import moment
 
 

@@ -10,72 +10,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.cli.audit import audited
-from kg.cli.options import Json, Releases, Store, open_chosen, pairs, releases_of, store_url
+from kg.cli.options import Json, Releases, Store, open_chosen, releases_of, store_url
 from kg.cli.output import print_json, print_line, print_table, progress
+from kg.cli.training import (
+    Encoder,
+    Predict,
+    Preset,
+    Resume,
+    Sample,
+    Seed,
+    Set,
+    Settings,
+    Track,
+    Warm,
+    WriteGuess,
+    guessing,
+    training_of,
+)
 
 if TYPE_CHECKING:
     from kg.publish import Published
     from kg.releases import Card
     from kg.training import Training
 
-Preset = Annotated[
-    str, typer.Option("--preset", help="Settings to start from: small, default or large.")
-]
-Settings = Annotated[
-    Path | None,
-    typer.Option(
-        "--settings", metavar="FILE", help="Settings from a file, as kg tune writes it (TOML)."
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="K=V", help="One setting changed, say epochs=20; repeatable."),
-]
-Seed = Annotated[int, typer.Option("--seed", help="Two runs with one seed on one machine agree.")]
-Encoder = Annotated[
-    str | None,
-    typer.Option(
-        "--encoder",
-        metavar="NAME",
-        help="minilm, a folder, a hub name, or none. Default: KG_ENCODER, else minilm.",
-    ),
-]
-Sample = Annotated[
-    int | None,
-    typer.Option(
-        "--sample",
-        metavar="USERS",
-        min=100,
-        help="Learn from so many users, drawn at random, in memory that grows with them; of those "
-        "they listen to, the latest 200 events of each type count. After the publish, "
-        "kg refresh --all profiles the others.",
-    ),
-]
-Resume = Annotated[
-    bool,
-    typer.Option(
-        "--resume",
-        help="Go on with a training that was killed, to the model it would have been; where there "
-        "is none, begin. Without it, what was killed is dropped.",
-    ),
-]
-Warm = Annotated[
-    bool,
-    typer.Option(
-        "--warm",
-        help="Begin the last training, on everything, from the last release's weights, so that "
-        "vectors stay comparable; the card says how alike they are.",
-    ),
-]
-Track = Annotated[
-    str | None,
-    typer.Option(
-        "--track",
-        metavar="WHERE",
-        help="csv, tensorboard or wandb: loss, validation figures and learned weights of every "
-        "epoch, in KG_HOME/runs.",
-    ),
-]
 Force = Annotated[
     str | None,
     typer.Option("--force", metavar="REASON", help="Publish although a gate says no; recorded."),
@@ -89,24 +46,8 @@ def train(
     seed: Seed = 7,
     encoder: Encoder = None,
     sample: Sample = None,
-    predict: Annotated[
-        str | None,
-        typer.Option(
-            "--predict",
-            metavar="ATTRIBUTE",
-            help="Judge, too, how well vectors foretell what some users declare (country, say); "
-            "no guess is kept without --write.",
-        ),
-    ] = None,
-    write: Annotated[
-        bool,
-        typer.Option(
-            "--write",
-            help="With --predict: the release has the likeliest value, and its chance, of users "
-            "who declare none, where that beats the plain methods beside it. Never of users who "
-            "object, never of an attribute in KG_SENSITIVE, never an interest.",
-        ),
-    ] = False,
+    predict: Predict = None,
+    write: WriteGuess = False,
     warm: Warm = False,
     resume: Resume = False,
     track: Track = None,
@@ -126,19 +67,13 @@ def train(
     kg train --warm
     kg train --predict country --write
     """
-    from kg.foretold import in_words
-
-    if write and predict is None:
-        raise typer.BadParameter("needs --predict ATTRIBUTE", param_hint="--write")
     training = training_of(preset, settings, set_, seed, encoder, sample)
-    training = replace(training, warm=warm, track=track, predict=predict, write=write)
+    training = guessing(replace(training, warm=warm, track=track), predict, write)
     card = _train(store, releases, training, resume)
     if json_:
         print_json(card.model_dump(by_alias=True))
     else:
         show_card(card)
-        if (said := in_words(card.metrics)) is not None:
-            print_line(said)
         print_line(f"\ncandidate {card.version}; readers see it after: kg publish {card.version}")
 
 
@@ -189,6 +124,8 @@ def retrain(
     seed: Seed = 7,
     encoder: Encoder = None,
     sample: Sample = None,
+    predict: Predict = None,
+    write: WriteGuess = False,
     warm: Warm = False,
     resume: Resume = False,
     track: Track = None,
@@ -201,39 +138,15 @@ def retrain(
 
     \b
     kg retrain
+    kg retrain --predict country --write
     """
     training = training_of(preset, settings, set_, seed, encoder, sample)
-    card = _train(store, releases, replace(training, warm=warm, track=track), resume)
+    training = guessing(replace(training, warm=warm, track=track), predict, write)
+    card = _train(store, releases, training, resume)
     if not json_:
         show_card(card)
         print_line()
     _published(_publish(store, releases, card.version, force), json_)
-
-
-def training_of(
-    preset: str,
-    settings: Path | None,
-    changes: list[str] | None,
-    seed: int,
-    encoder: str | None,
-    sample: int | None,
-) -> Training:
-    """A preset, changed by a file, changed by single settings."""
-    from kg.config import settings as of_environment
-    from kg.settings_file import read_settings
-    from kg.training import Training, train_config
-
-    here = of_environment()
-    said = {} if settings is None else read_settings(settings)
-    return Training(
-        config=train_config(preset, {**said, **pairs(changes or [], "--set")}),
-        seed=seed,
-        encoder=encoder or here.encoder,
-        cache=here.home / "text",
-        sensitive=here.sensitive,
-        sample=sample,
-        runs=here.home / "runs",
-    )
 
 
 def _train(store: str | None, releases: Path | None, training: Training, resume: bool) -> Card:
@@ -271,12 +184,15 @@ def _rows(done: Published) -> dict[str, int]:
 def show_card(card: Card) -> None:
     """The metric tables of a release; `kg evaluate` has more."""
     from kg.evaluation import DETAILS
+    from kg.foretold import in_words
 
     for name, rows in card.metrics.items():
         if name not in DETAILS and isinstance(rows, list) and rows and isinstance(rows[0], dict):
             columns = list(dict.fromkeys(key for row in rows for key in row))
             print_table(columns, [[row.get(c) for c in columns] for row in rows], title=name)
             print_line()
+    if (said := in_words(card.metrics)) is not None:
+        print_line(said)
 
 
 def _published(done: Published, as_json: bool) -> None:

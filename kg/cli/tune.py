@@ -11,7 +11,7 @@ import typer
 from kg.cli.audit import audited
 from kg.cli.options import Json, Store, open_chosen, pairs, store_url
 from kg.cli.output import note, print_json, print_line, print_table, progress
-from kg.cli.train import Encoder, Preset, Sample, Seed, Set, Settings, training_of
+from kg.cli.training import Encoder, Preset, Sample, Seed, Set, Settings, training_of
 
 
 def tune(

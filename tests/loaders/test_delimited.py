@@ -41,6 +41,24 @@ def test_chunks_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chu
     assert broken[LINE].to_list() == [4, 10]
 
 
+@pytest.mark.parametrize("chunk", [1, 1000])
+def test_excels_first_line_is_no_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """ "sep=;" names no column; rows keep their lines."""
+    monkeypatch.setattr(loaders.files, "CHUNK", chunk)
+    frame, _ = read(tmp_path / "a.csv", b"sep=;\r\na;b\r\n1;2\r\n", delimiter=";")
+    assert frame.rows() == [("1", "2", 3, 1)]
+    assert frame.columns[:2] == ["a", "b"]
+
+
+def test_excels_separator_that_is_not_the_mappings_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"sep=;\na;b\n")
+    with pytest.raises(InputError, match="line 1 says that ';' separates"):
+        Delimited(path)
+
+
 def test_a_row_with_too_many_cells_is_broken(tmp_path: Path) -> None:
     _, broken = read(tmp_path / "a.csv", b"a,b\n1,2,3\n")
     assert broken.rows() == [(2, 1, "3 cells, not 2")]
