@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from gnn.fusion_fit import fit_fusion, fit_linear, shortlist
 from gnn.graph import Events, Seen, events
 from gnn.inputs import Vocabulary, inputs
 from gnn.model import Encoder
+from gnn.ranker_fit import fit_ranker
 from gnn.score import Scorer
 from gnn.tables import GraphTables
 
@@ -50,8 +52,10 @@ def judged_published(
     short = shortlist(choosing, scorer.terms)
     linear = fit_linear(short)
     fused = fit_fusion(short)
-    print(f"seed {seed}: {fused!r}; linear {linear!r}\n", flush=True)
-    scores = _scores(scorer, linear, fused)
+    scorer = replace(scorer, fusion=fused)
+    ranker, figures = fit_ranker(scorer, choosing, seed=seed)
+    print(f"seed {seed}: {fused!r}; linear {linear!r}; ranker {figures}\n", flush=True)
+    scores = _scores(replace(scorer, ranker=ranker), linear)
     return [
         {**row, "users": name}
         for name, on in (("others", others), ("all", whole))
@@ -100,7 +104,7 @@ def _encoder(scorer: Scorer) -> Callable[[Ints], dict[str, Tensor]]:
     return lambda users: {"encoder": scorer.encoder_scores(users)}
 
 
-def _scores(scorer: Scorer, linear: Fusion, fused: Fusion) -> Callable[[Ints], dict[str, Tensor]]:
+def _scores(scorer: Scorer, linear: Fusion) -> Callable[[Ints], dict[str, Tensor]]:
     arms = {
         "two hops": Fusion(encoder=0, two_hop=1, out=0.5),
         "two hops + band": Fusion(encoder=0, two_hop=1, out=0.5, band=0.35),
@@ -113,6 +117,7 @@ def _scores(scorer: Scorer, linear: Fusion, fused: Fusion) -> Callable[[Ints], d
         term = scorer.blend.terms(users, encoder)
         out = {"popularity": popular.repeat(len(users), 1)}
         out |= {name: weights.apply(term) for name, weights in arms.items()}
-        return {**out, "encoder": encoder, "fused": fused.apply(term)}
+        out |= {"encoder": encoder, "weighted sum": scorer.fusion.apply(term)}
+        return {**out, "fused": scorer.fuse(users, term)}
 
     return scores

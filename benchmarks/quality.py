@@ -160,7 +160,8 @@ def fitted(problem: Problem, config: TrainConfig, seed: int) -> tuple[Trained, S
     scorer = trained.scorer(problem.graph, problem.text, trained.split.before(Part.TEST))
     print(
         f"seed {seed}: {time.process_time() - start:.0f} s CPU, epoch {trained.epochs} of"
-        f" {len(trained.metrics['training']['epochs'])}, {trained.fusion!r}, {trained.weights}\n",
+        f" {len(trained.metrics['training']['epochs'])}, {trained.fusion!r}, {trained.weights},"
+        f" ranker {trained.metrics['ranker']}\n",
         flush=True,
     )
     return trained, scorer, trial, on
@@ -218,8 +219,11 @@ def peers(
 def ours(scorer: Scorer) -> Callable[[Ints], dict[str, Tensor]]:
     def scores(users: Ints) -> dict[str, Tensor]:
         encoder = scorer.encoder_scores(users)
-        fused = scorer.fuse(users, scorer.blend.terms(users, encoder))
-        return {"encoder": encoder, "fused": fused}
+        term = scorer.blend.terms(users, encoder)
+        out = {"encoder": encoder}
+        if scorer.ranker is not None:
+            out["weighted sum"] = replace(scorer, ranker=None).fuse(users, term)
+        return {**out, "fused": scorer.fuse(users, term)}
 
     return scores
 

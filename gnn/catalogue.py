@@ -54,7 +54,7 @@ class Catalogue:
 def catalogue_of(graph: GraphTables, scorer: Scorer) -> Catalogue:
     """As of the scorer's moment."""
     encoded, weights = scorer.encoded, scorer.fusion
-    filtered = bool(weights.two_hop or weights.band)
+    filtered = bool(weights.two_hop or weights.band or scorer.ranker)
     return Catalogue(
         items=strings(graph.items["itemId"]),
         vector=encoded.item,
@@ -193,7 +193,9 @@ def scorer_on(catalogue: Catalogue, trained: Trained, known: Inputs) -> Scorer:
         states=torch.from_numpy(catalogue.vector).to(device) / trained.model.scale,
     )
     linear = catalogue.linear or _nothing(len(catalogue))
-    return Scorer(trained.model, known, moment, trained.fusion, 0, trained.seed, linear)
+    return Scorer(
+        trained.model, known, moment, trained.fusion, 0, trained.seed, linear, trained.ranker
+    )
 
 
 def _nothing(items: int) -> LinearFilter:

@@ -22,13 +22,14 @@ from gnn.fusion import Fusion
 from gnn.inputs import Vocabulary, strings
 from gnn.kept_files import load_kept, save_kept
 from gnn.model import Encoder
+from gnn.ranker import Ranker
 from gnn.refresh import Kept
 from gnn.tables import Candidate
 from gnn.train import Trained, device_of_choice
 
-FORMAT = 3
+FORMAT = 4
 """1 read the friends of users without events as those of all others, 2 those of users with one
-event as those of users with many."""
+event as those of users with many; 3 had no ranker."""
 AT_ONCE = -20.0
 """Log of a number of events at which one is as good as many."""
 WEIGHTS, ITEMS, CATEGORIES, SETTINGS = (
@@ -67,6 +68,7 @@ def save_trained(trained: Trained, folder: Path) -> None:
         "format": FORMAT,
         "config": trained.config.model_dump(mode="json"),
         "fusion": trained.fusion.model_dump(),
+        "ranker": None if trained.ranker is None else trained.ranker.model_dump(mode="json"),
         "known": names,
         "half_life": trained.half_life,
         "repeats": trained.repeats,
@@ -95,6 +97,7 @@ def load_trained(folder: Path) -> Trained:
         return Trained(
             model=model.to(device_of_choice()).eval(),
             fusion=Fusion.model_validate(state["fusion"]),
+            ranker=Ranker.model_validate(ranker) if (ranker := state.get("ranker")) else None,
             half_life=state["half_life"],
             repeats=state["repeats"],
             epochs=state["epochs"],

@@ -85,6 +85,8 @@ class TrainConfig(BaseModel):
     (90 MB for MiniLM)."""
     validation_users: int = Field(2000, ge=1)
     """Most users that are ranked after each epoch."""
+    ranker_users: int = Field(5000, ge=1)
+    """Most validation users from whom the order of a ranking's head is learned."""
     rank: int = Field(256, ge=0)
     """Of the linear filter's spectral band; 0 leaves it out."""
     segments: Literal["kmeans", "hierarchical", "hdbscan"] = "kmeans"

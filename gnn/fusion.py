@@ -67,6 +67,14 @@ class Fusion(BaseModel):
         return taste * standard(score) + (1 - taste) * term("popular")
 
 
+BAND = "band^"
+
+
+def band(rank: int) -> str:
+    """Name of the term: the band's first directions alone."""
+    return f"{BAND}{rank}"
+
+
 def two_hop(into: float, out: float) -> str:
     """Name of the term."""
     return f"two_hop^{into}^{out}"
@@ -102,6 +110,8 @@ class Blend:
                 return standard(self.popular[None]).repeat(len(users), 1)
             if name == "own":
                 return torch.log1p(on(self.own[users].toarray()))
+            if name.startswith(BAND):
+                return standard(on(self.linear.band(rows, int(name.removeprefix(BAND)))))
             into, out = (float(part) for part in name.split("^")[1:])
             if into not in hops:
                 hops[into] = on(self.linear.two_hop(rows, into))

@@ -64,17 +64,22 @@ class Shortlist:
     def worth(self, weights: Fusion) -> Tensor:
         """[N] Recall@20 + NDCG@20."""
         s = weights.apply(self.terms.__getitem__).masked_fill(~self.allowed, float("-inf"))
-        k = min(AT, s.shape[1])
-        hit = self.is_target.gather(1, s.topk(k, dim=1).indices).float()
-        discount = 1 / torch.log2(torch.arange(k, device=s.device).float() + 2)
-        ideal = torch.cat([torch.zeros(1, device=s.device), discount.cumsum(0)])
-        ndcg = (hit * discount).sum(1) / ideal[self.count.clamp(max=k)]
-        return hit.sum(1) / self.count + ndcg
+        return worth_of(s, self.is_target, self.count)
 
     @property
     def allowed(self) -> Tensor:
         """[N, M]"""
         return self.terms["encoder"] > float("-inf")
+
+
+def worth_of(scores: Tensor, target: Tensor, count: Tensor) -> Tensor:
+    """[N] Recall@20 + NDCG@20 of users with so many targets [N], by scores [N, M] of items that are
+    `target` [N, M] or not."""
+    k = min(AT, scores.shape[1])
+    hit = target.gather(1, scores.topk(k, dim=1).indices).float()
+    discount = 1 / torch.log2(torch.arange(k, device=scores.device).float() + 2)
+    ideal = torch.cat([torch.zeros(1, device=scores.device), discount.cumsum(0)])
+    return hit.sum(1) / count + (hit * discount).sum(1) / ideal[count.clamp(max=k)]
 
 
 def shortlist(task: Task, terms: Callable[[Ints], Callable[[str], Tensor]]) -> Shortlist:

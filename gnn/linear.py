@@ -87,11 +87,12 @@ class LinearFilter:
         """[I] D_i^-out"""
         return _power(self.users_of_item, -out)
 
-    def band(self, rows: sp.csr_matrix) -> Scores:
-        """[B, I]; zeros without a band"""
+    def band(self, rows: sp.csr_matrix, rank: int | None = None) -> Scores:
+        """[B, I] of the first `rank` directions; zeros without a band"""
         if self.into_band is None or self.out_of_band is None:
             return np.zeros(rows.shape, np.float32)
-        return np.asarray((rows @ self.into_band) @ self.out_of_band, np.float32)
+        into, out = self.into_band[:, :rank], self.out_of_band[:rank]
+        return np.asarray((rows @ into) @ out, np.float32)
 
 
 def linear_filter(interactions: sp.csr_matrix, rank: int, *, seed: int) -> LinearFilter:

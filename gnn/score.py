@@ -19,6 +19,7 @@ from gnn.fusion import Blend, Fusion
 from gnn.inputs import Inputs
 from gnn.linear import LinearFilter, linear_filter
 from gnn.model import Encoder
+from gnn.ranker import Lists, Ranker, reordered
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Scorer:
     seed: int
     linear: LinearFilter | None = None
     """Where it stands already; else it is made from the inputs' events"""
+    ranker: Ranker | None = None
+    """Orders the head of a ranking anew, where it proved better"""
 
     @cached_property
     def encoded(self) -> Encoded:
@@ -65,6 +68,9 @@ class Scorer:
         """[B, I] from their terms. Users without events have the encoder's alone: what is popular,
         and their friends."""
         scores = self.fusion.apply(term)
+        if self.ranker is not None:
+            lists = Lists(self.inputs, self.blend, self.ranker.repeats)
+            scores = reordered(self.ranker, lists, users, term, scores)
         rows = torch.as_tensor(users, device=scores.device)
         told = self.inputs.indptr[rows + 1] - self.inputs.indptr[rows]
         scores = self.fusion.drawn(scores, told, term)

@@ -23,6 +23,8 @@ from gnn.leak import places
 from gnn.model import Encoder
 from gnn.newcomers import choose_length
 from gnn.quality import JUDGED, Trial, choose_half_life, judge
+from gnn.ranker import Ranker
+from gnn.ranker_fit import fit_ranker
 from gnn.resume import Saves
 from gnn.score import Scorer
 from gnn.search import Progress, Search, silent
@@ -37,6 +39,8 @@ class Trained:
 
     model: Encoder
     fusion: Fusion
+    ranker: Ranker | None
+    """None where it did not prove better than the fusion"""
     half_life: float | None
     """Of popularity (days)"""
     repeats: bool
@@ -69,7 +73,7 @@ class Trained:
         Raises GraphError for tables that do not fit together, ModelError for text vectors of
         another width.
         """
-        rank = self.config.rank if self.fusion.band else 0
+        rank = self.config.rank if self.fusion.band or self.ranker else 0
         return self._scorer(graph, text, seen or Seen(), rank)
 
     def encode(
@@ -84,7 +88,7 @@ class Trained:
         device = self.model.type_weight.device
         now = inputs(graph, text, seen, self.model.known, device)
         moment = snapshot(now, None, self.half_life)
-        return Scorer(self.model, now, moment, self.fusion, rank, self.seed)
+        return Scorer(self.model, now, moment, self.fusion, rank, self.seed, ranker=self.ranker)
 
 
 def device_of_choice() -> torch.device:
@@ -107,6 +111,8 @@ class Prepared:
     """... the best epoch is best by luck too, and users who chose it ..."""
     for_fusion: Task
     """... would choose the encoder again."""
+    for_ranker: Task
+    """Users of the validation period, as many as teach more"""
 
     def search(
         self,
@@ -135,8 +141,11 @@ def prepare(
     half_life = choose_half_life(trial, on)
     known = Vocabulary.of(graph, text)
     known_inputs = inputs(graph, text, parts.before(Part.VALIDATION), known, device_of_choice())
-    halves = on.halves(np.random.default_rng(seed))
-    return Prepared(known_inputs, known, parts, half_life, trial.repeats, on, *halves)
+    for_epoch, for_fusion = on.halves(np.random.default_rng(seed))
+    many = trial.task(on.of, config.ranker_users, seed)
+    return Prepared(
+        known_inputs, known, parts, half_life, trial.repeats, on, for_epoch, for_fusion, many
+    )
 
 
 def train(
@@ -161,11 +170,11 @@ def train(
     search = ready.search(config, seed, progress or silent, saves, tracker)
     model, figures = search.best(ready.for_epoch)
     trained = Trained(
-        model, Fusion(), ready.half_life, ready.repeats, figures["best_epoch"], config, seed,
+        model, Fusion(), None, ready.half_life, ready.repeats, figures["best_epoch"], config, seed,
         ready.split, ready.split.train_until, {"training": figures},
     )  # fmt: skip
     trained = _read_alone(trained, graph, text, ready.on)
-    return _judged(trained, graph, text, ready.split, ready.for_fusion)
+    return _judged(trained, graph, text, ready)
 
 
 def _read_alone(
@@ -181,10 +190,10 @@ def _read_alone(
 
 
 def _judged(
-    trained: Trained, graph: GraphTables, text: TextVectors | None, parts: Split, on: Task
+    trained: Trained, graph: GraphTables, text: TextVectors | None, ready: Prepared
 ) -> Trained:
-    """With fusion weights fitted on validation, and the table of the test."""
-    rank = trained.config.rank
+    """With fusion weights and a ranker fitted on validation, and the table of the test."""
+    parts, on, rank = ready.split, ready.for_fusion, trained.config.rank
     validation = trained._scorer(graph, text, parts.before(Part.VALIDATION), rank)
     fusion = PRIOR if trained.half_life is None else FADING
     linear = Fusion(encoder=0, two_hop=1)
@@ -192,9 +201,11 @@ def _judged(
     if len(has_events):  # the weights of others are never asked for
         short = shortlist(on.of_users(has_events), validation.terms)
         fusion, linear = fit_fusion(short, fusion), fit_linear(short)
-    half, few = choose_half(replace(validation, fusion=fusion), on)
+    validation = replace(validation, fusion=fusion)
+    ranker, ranked = fit_ranker(validation, ready.for_ranker, seed=trained.seed)
+    half, few = choose_half(replace(validation, ranker=ranker), on)
     fusion = fusion.model_copy(update={"half": half})
-    trained = replace(trained, fusion=fusion)
+    trained = replace(trained, fusion=fusion, ranker=ranker)
     test = trained._scorer(graph, text, parts.before(Part.TEST), rank)
     trial = Trial.of(events(graph), parts, Part.TEST)
     judged = trial.task(on.of, JUDGED, trained.seed)
@@ -203,6 +214,7 @@ def _judged(
         "quality": judge(test, trial, judged, linear, trained.half_life),
         "places": places(test, trial, judged),
         "fusion": fusion.model_dump(),
+        "ranker": ranked,
         "few_events": few,
         "linear_filter": linear.model_dump(),
         "split": {

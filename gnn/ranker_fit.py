@@ -1,0 +1,149 @@
+"""Validation users' lists and what they took up → a ranker, or none where it does not prove better.
+
+It is judged by users it did not learn from: half of them learn, the others judge, and the reverse.
+Where that brings more into the top twenty by more than chance, one that learned from all is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnn.evaluate import Task, cells, is_target
+from gnn.fusion_fit import better, worth_of
+from gnn.ranker import FAR, NAMES, Lists, Ranker, forward
+from gnn.score import Scorer
+
+FEWEST = 100
+"""Users with something to learn from, below which nothing is tried."""
+NETS, WIDTH = 3, 32
+EPOCHS, USERS_A_STEP = 20, 50
+RATE, DECAY = 1e-2, 1e-3
+FUSED = NAMES.index("fused")
+LEAST_KNOWN = 0.05
+"""Share of the users it learned from, those of fewest events, whose likes are left alone."""
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Heads of N users' rankings, in the fusion's order."""
+
+    x: Tensor
+    """[N, M, F]"""
+    is_target: Tensor
+    """[N, M]"""
+    count: Tensor
+    """[N] targets of the user, also outside the list"""
+    events: Tensor
+    """[N] distinct items of the user before"""
+
+    def of(self, rows: Tensor) -> Lessons:
+        return Lessons(self.x[rows], self.is_target[rows], self.count[rows], self.events[rows])
+
+    def worth(self, scores: Tensor) -> Tensor:
+        """[N] Recall@20 + NDCG@20."""
+        return worth_of(scores, self.is_target, self.count)
+
+
+def fit_ranker(scorer: Scorer, on: Task, *, seed: int) -> tuple[Ranker | None, dict[str, Any]]:
+    """And figures for the card."""
+    on = on.of_users(np.flatnonzero(on.events_before > 0))
+    if len(on) < FEWEST:
+        return None, {"users": len(on)}
+    return chosen(lessons_of(scorer, on), repeats=on.of == "all items", seed=seed)
+
+
+def chosen(lessons: Lessons, *, repeats: bool, seed: int) -> tuple[Ranker | None, dict[str, Any]]:
+    """Learned from all of them, where halves prove it."""
+    n = len(lessons.x)
+    fused = lessons.x[..., FUSED]
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).to(fused.device)
+    judged = torch.empty_like(fused)
+    for judges, learners in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+        judged[judges] = learned(lessons.of(learners), repeats, seed).logits(lessons.x[judges])
+    before, after = lessons.worth(fused), lessons.worth(judged)
+    used = better(after, before)
+    figures = {
+        "users": n,
+        "worth_before": float(before.mean()),
+        "worth_after": float(after.mean()),
+        "used": used,
+    }
+    return learned(lessons, repeats, seed) if used else None, figures
+
+
+def lessons_of(scorer: Scorer, on: Task) -> Lessons:
+    parts = []
+    lists = Lists(scorer.inputs, scorer.blend, on.of == "all items")
+    count = np.diff(scorer.blend.interactions.indptr)
+    for block in on.blocks():
+        term = scorer.terms(block.users)
+        scores = scorer.fusion.apply(term)
+        head = lists.head(block.users, scores)
+        row, target = cells(block.indptr, block.target, scores.device)
+        parts.append(
+            Lessons(
+                lists.features(block.users, term, scores, head),
+                is_target(head, row * block.n_items + target, block.n_items),
+                torch.as_tensor(np.diff(block.indptr), device=scores.device),
+                torch.as_tensor(count[block.users], device=scores.device),
+            )
+        )
+    return Lessons(
+        *(torch.cat([getattr(p, n) for p in parts]) for n in Lessons.__dataclass_fields__)
+    )
+
+
+def learned(lessons: Lessons, repeats: bool, seed: int) -> Ranker:
+    """From all of them."""
+    flat = lessons.x.flatten(0, 1)
+    mean, spread = flat.mean(0), flat.std(0).clamp(min=1e-6)
+    x = ((lessons.x - mean) / spread).clamp(-FAR, FAR)
+    like_fusion = torch.zeros(len(NAMES) + 1)
+    like_fusion[FUSED] = spread[FUSED]
+    nets = [_net(x, lessons.is_target, like_fusion, seed + k) for k in range(NETS)]
+    known = lessons.events[lessons.is_target.any(1)].float()
+    fewest = int(known.quantile(LEAST_KNOWN)) if len(known) else 0
+    return Ranker(
+        mean=tuple(mean.tolist()),
+        spread=tuple(spread.tolist()),
+        nets=tuple(tuple(tuple(map(tuple, w.tolist())) for w in net) for net in nets),
+        repeats=repeats,
+        fewest=fewest,
+    )
+
+
+def _net(x: Tensor, is_target: Tensor, start: Tensor, seed: int) -> list[Tensor]:
+    """From the linear weights `start` [F + 1] on. Each target is told from the user's other items
+    by a softmax; users count alike."""
+    dice = torch.Generator().manual_seed(seed)
+
+    def layer(out: int, into: int) -> Tensor:
+        bound = float(into) ** -0.5
+        weights: Tensor = torch.rand(out, into + 1, generator=dice) * 2 * bound - bound
+        return weights
+
+    layers = [layer(WIDTH, x.shape[-1]), layer(WIDTH, WIDTH), torch.zeros(1, WIDTH + 1)]
+    net = [w.to(x.device).requires_grad_() for w in (start[None].clone(), *layers)]
+    adam = torch.optim.AdamW(net, lr=RATE, weight_decay=DECAY)
+    rows = torch.nonzero(is_target.any(1)).ravel()
+    steps = EPOCHS * -(-len(rows) // USERS_A_STEP)
+    rate = torch.optim.lr_scheduler.OneCycleLR(adam, RATE, total_steps=max(steps, 2))
+    for _ in range(EPOCHS):
+        order = rows[torch.randperm(len(rows), generator=dice).to(rows.device)]
+        for some in torch.split(order, USERS_A_STEP):
+            adam.zero_grad(set_to_none=True)
+            _loss(forward(net, x[some]), is_target[some]).backward()  # type: ignore[no-untyped-call]  # torch's own
+            adam.step()
+            rate.step()
+    return [w.detach().cpu() for w in net]
+
+
+def _loss(logits: Tensor, is_target: Tensor) -> Tensor:
+    others = torch.logsumexp(logits.masked_fill(is_target, float("-inf")), 1, keepdim=True)
+    each = (torch.logaddexp(logits, others) - logits) * is_target
+    return (each.sum(1) / is_target.sum(1)).mean()
