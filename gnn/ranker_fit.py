@@ -15,12 +15,13 @@ from torch import Tensor
 
 from gnn.evaluate import Task, cells, is_target
 from gnn.fusion_fit import better, worth_of
-from gnn.ranker import FAR, NAMES, Lists, Ranker, forward
+from gnn.heads import NAMES
+from gnn.ranker import FAR, Ranker, forward
 from gnn.score import Scorer
 
 FEWEST = 100
 """Users with something to learn from, below which nothing is tried."""
-NETS, WIDTH = 3, 32
+NETS, WIDTH = 5, 32
 EPOCHS, USERS_A_STEP = 20, 50
 RATE, DECAY = 1e-2, 1e-3
 FUSED = NAMES.index("fused")
@@ -78,16 +79,16 @@ def chosen(lessons: Lessons, *, repeats: bool, seed: int) -> tuple[Ranker | None
 
 def lessons_of(scorer: Scorer, on: Task) -> Lessons:
     parts = []
-    lists = Lists(scorer.inputs, scorer.blend, on.of == "all items")
+    repeats = on.of == "all items"
     count = np.diff(scorer.blend.interactions.indptr)
     for block in on.blocks():
         term = scorer.terms(block.users)
         scores = scorer.fusion.apply(term)
-        head = lists.head(block.users, scores)
+        head = scorer.heads.items(block.users, scores, repeats=repeats)
         row, target = cells(block.indptr, block.target, scores.device)
         parts.append(
             Lessons(
-                lists.features(block.users, term, scores, head),
+                scorer.heads.features(block.users, term, scores, head),
                 is_target(head, row * block.n_items + target, block.n_items),
                 torch.as_tensor(np.diff(block.indptr), device=scores.device),
                 torch.as_tensor(count[block.users], device=scores.device),

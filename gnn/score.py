@@ -16,10 +16,11 @@ from gnn.encode import Snapshot, Vectors, encoded, vectors
 from gnn.encoded import Encoded
 from gnn.evaluate import Ints
 from gnn.fusion import Blend, Fusion
+from gnn.heads import Heads
 from gnn.inputs import Inputs
 from gnn.linear import LinearFilter, linear_filter
 from gnn.model import Encoder
-from gnn.ranker import Lists, Ranker, reordered
+from gnn.ranker import Ranker, reordered
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Scorer:
         linear = self.linear or linear_filter(interactions, self.rank, seed=self.seed)
         return Blend(linear, interactions, own_history(flat), self.moment.prior)
 
+    @cached_property
+    def heads(self) -> Heads:
+        """What a ranker looks at."""
+        return Heads(self.inputs, self.blend)
+
     def encoder_scores(self, users: Ints) -> Tensor:
         """[B, I] on the device: user · item + bias."""
         v = self.vectors
@@ -69,8 +75,7 @@ class Scorer:
         and their friends."""
         scores = self.fusion.apply(term)
         if self.ranker is not None:
-            lists = Lists(self.inputs, self.blend, self.ranker.repeats)
-            scores = reordered(self.ranker, lists, users, term, scores)
+            scores = reordered(self.ranker, self.heads, users, term, scores)
         rows = torch.as_tensor(users, device=scores.device)
         told = self.inputs.indptr[rows + 1] - self.inputs.indptr[rows]
         scores = self.fusion.drawn(scores, told, term)

@@ -9,9 +9,9 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-import gnn.ranker
-import gnn.ranker_fit
-from gnn.ranker import NAMES, Lists, Ranker, reordered
+import gnn.heads
+from gnn.heads import NAMES, Heads
+from gnn.ranker import Ranker, reordered
 from gnn.ranker_fit import Lessons, chosen, learned
 
 N, M = 600, 40
@@ -83,7 +83,7 @@ class Reads:
 
 
 def board(monkeypatch, items=12, deep=5):
-    monkeypatch.setattr(gnn.ranker, "DEEP", deep)
+    monkeypatch.setattr(gnn.heads, "DEEP", deep)
     r = sp.csr_matrix((np.random.default_rng(0).random((3, items)) < 0.3).astype(np.float32))
     blend = SimpleNamespace(interactions=r)
     scores = torch.from_numpy(np.random.default_rng(1).normal(size=(3, items)).astype(np.float32))
@@ -93,7 +93,7 @@ def board(monkeypatch, items=12, deep=5):
         x[..., FUSED] = scores.gather(1, head)
         return x
 
-    monkeypatch.setattr(Lists, "features", features)
+    monkeypatch.setattr(Heads, "features", features)
     return blend, scores
 
 
@@ -106,8 +106,8 @@ def test_the_head_is_put_in_another_order_and_stays_the_head(monkeypatch, repeat
     free = torch.zeros_like(own) if repeats else own
     before = scores.masked_fill(free, float("-inf"))
     order = before.sort(dim=1, descending=True).indices
-    lists = Lists(SimpleNamespace(), blend, repeats)
-    after = reordered(Reads(repeats, 0), lists, np.arange(3), lambda _: scores, scores.clone())
+    heads = Heads(SimpleNamespace(), blend)
+    after = reordered(Reads(repeats, 0), heads, np.arange(3), lambda _: scores, scores.clone())
     new = after.masked_fill(free, float("-inf")).sort(dim=1, descending=True).indices
     assert torch.equal(new[:, :5], order[:, :5].flip(1))
     rest = order[:, 5:]
@@ -118,8 +118,8 @@ def test_users_of_too_few_events_keep_their_order(monkeypatch):
     """To the last digit."""
     blend, scores = board(monkeypatch)
     count = np.diff(blend.interactions.indptr)
-    lists = Lists(SimpleNamespace(), blend, False)
+    heads = Heads(SimpleNamespace(), blend)
     ranker = Reads(False, int(count.max()))
-    after = reordered(ranker, lists, np.arange(3), lambda _: scores, scores.clone())
+    after = reordered(ranker, heads, np.arange(3), lambda _: scores, scores.clone())
     same = (after == scores).all(1)
     assert same.tolist() == (count < count.max()).tolist()
