@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
+import gnn.ranker_fit
 from gnn.config import TrainConfig
 from gnn.tables import GraphTables, TextVectors
 from tests.gnn.planted import DAY, acts, tables
 
 QUICK = TrainConfig(dim=16, epochs=8, batch=16, rank=8, learning_rate=0.03)
 """Enough to learn any of these."""
+
+
+@contextmanager
+def always_ranked() -> Iterator[None]:
+    """Trainings learn a ranker from however few users, and use it, better or not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gnn.ranker_fit, "FEWEST", 1)
+        patch.setattr(gnn.ranker_fit, "better", lambda *_: True)
+        yield
 
 
 def checkerboard(n: int = 50) -> GraphTables:

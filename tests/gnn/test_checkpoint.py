@@ -11,11 +11,12 @@ from safetensors.torch import load_file, save_file
 from gnn.checkpoint import FORMAT, ITEMS, SETTINGS, WEIGHTS, load_trained, save_trained
 from gnn.errors import ModelError
 from gnn.train import train
-from tests.gnn.boards import QUICK, rich
+from tests.gnn.boards import QUICK, always_ranked, rich
 
 GRAPH, TEXT = rich()
 EVERYONE = np.arange(GRAPH.users.num_rows)
-TRAINED = train(GRAPH, TEXT, QUICK, seed=0)
+with always_ranked():
+    TRAINED = train(GRAPH, TEXT, QUICK, seed=0)
 
 
 @pytest.fixture
@@ -35,7 +36,18 @@ def test_a_model_scores_the_same_after_loading(folder):
 def test_settings_and_figures_come_back(folder):
     """With the cut-off."""
     loaded = load_trained(folder)
-    for name in ("config", "fusion", "half_life", "repeats", "epochs", "seed", "as_of", "metrics"):
+    assert TRAINED.ranker is not None
+    for name in (
+        "config",
+        "fusion",
+        "ranker",
+        "half_life",
+        "repeats",
+        "epochs",
+        "seed",
+        "as_of",
+        "metrics",
+    ):
         assert getattr(loaded, name) == getattr(TRAINED, name)
 
 

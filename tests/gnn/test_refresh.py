@@ -16,6 +16,7 @@ from gnn.profile import make_candidate
 from gnn.refresh import is_new, profile_users, similar_users
 from gnn.tables import GraphTables, TextVectors
 from kg.profile import GUESS, USER_PROFILE
+from tests.gnn.boards import always_ranked
 from tests.gnn.planted import DAY, Shop, shop
 
 WORDS = {
@@ -84,7 +85,10 @@ TEXT = text_of(SHOP.graph, SHOP.graph.items.num_rows)
 
 @pytest.fixture(scope="module")
 def made():
-    return make_candidate(SHOP.graph, TEXT, CONFIG, version="v1", seed=3, now=SHOP.end + 1)
+    with always_ranked():
+        made = make_candidate(SHOP.graph, TEXT, CONFIG, version="v1", seed=3, now=SHOP.end + 1)
+    assert made.trained.ranker is not None
+    return made
 
 
 @pytest.fixture(scope="module")
