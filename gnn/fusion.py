@@ -67,14 +67,6 @@ class Fusion(BaseModel):
         return taste * standard(score) + (1 - taste) * term("popular")
 
 
-BAND = "band^"
-
-
-def band(rank: int) -> str:
-    """Name of the term: the band's first directions alone."""
-    return f"{BAND}{rank}"
-
-
 def two_hop(into: float, out: float) -> str:
     """Name of the term."""
     return f"two_hop^{into}^{out}"
@@ -92,32 +84,46 @@ class Blend:
     popular: Tensor
     """[I] the part of the encoder's score that is no taste"""
 
-    def terms(self, users: Ints, encoder: Tensor) -> Callable[[str], Tensor]:
-        """Terms [B, I] by name; `encoder` [B, I] is the encoder's raw score."""
-        rows = self.interactions[users]
+    def terms(self, users: Ints, encoder: Tensor) -> Terms:
+        """`encoder` [B, I] is the encoder's raw score."""
+        return Terms(self, users, self.interactions[users], encoder, {})
 
-        def on(a: NDArray[np.float32]) -> Tensor:
-            return torch.from_numpy(a).to(encoder.device)
 
-        hops: dict[float, Tensor] = {}
+@dataclass(frozen=True)
+class Terms:
+    """Of a block of users: a term by its name, over all items or raw at some."""
 
-        def term(name: str) -> Tensor:
-            if name == "encoder":
-                return standard(encoder)
-            if name == "band":
-                return standard(on(self.linear.band(rows)))
-            if name == "popular":
-                return standard(self.popular[None]).repeat(len(users), 1)
-            if name == "own":
-                return torch.log1p(on(self.own[users].toarray()))
-            if name.startswith(BAND):
-                return standard(on(self.linear.band(rows, int(name.removeprefix(BAND)))))
-            into, out = (float(part) for part in name.split("^")[1:])
-            if into not in hops:
-                hops[into] = on(self.linear.two_hop(rows, into))
-            return standard(hops[into] * on(self.linear.fade(out)))
+    blend: Blend
+    users: Ints
+    rows: sp.csr_matrix
+    """[B, I] 0/1"""
+    encoder: Tensor
+    """[B, I]"""
+    hops: dict[float, Tensor]
+    """[B, I] by exponent, once asked for"""
 
-        return term
+    def __call__(self, name: str) -> Tensor:
+        """[B, I]"""
+        linear = self.blend.linear
+        if name == "encoder":
+            return standard(self.encoder)
+        if name == "band":
+            return standard(self._on(linear.band(self.rows)))
+        if name == "popular":
+            return standard(self.blend.popular[None]).repeat(len(self.users), 1)
+        if name == "own":
+            return torch.log1p(self._on(self.blend.own[self.users].toarray()))
+        into, out = (float(part) for part in name.split("^")[1:])
+        return standard(self.two_hop(into) * self._on(linear.fade(out)))
+
+    def two_hop(self, into: float) -> Tensor:
+        """[B, I] raw, whatever the exponent of the items it leads to."""
+        if into not in self.hops:
+            self.hops[into] = self._on(self.blend.linear.two_hop(self.rows, into))
+        return self.hops[into]
+
+    def _on(self, a: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(a).to(self.encoder.device)
 
 
 def standard(x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ no sum of terms can tell."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,22 +17,25 @@ from gnn.alike import NAMES as ALIKE
 from gnn.alike import alike, own_items
 from gnn.baselines import age_days
 from gnn.evaluate import Ints
-from gnn.fusion import Blend, band, two_hop
+from gnn.fusion import Blend, Terms, standard, two_hop
 from gnn.inputs import Inputs
+from gnn.linear import NARROW
 from gnn.model import spans
 
 DEEP = 300
 """Items of a user that are put in another order."""
-EXPONENTS = ((0.5, 0.25), (0.75, 0.0), (0.75, 0.25), (0.75, 0.5), (1.0, 0.25))
-TERMS = (
-    "encoder", *(two_hop(into, out) for into, out in EXPONENTS), band(64), band(256), "band", "own",
-    "popular",
+INTO, OUTS = 0.75, (0.0, 0.25, 0.5)
+"""Exponents of the two hops it is told of"""
+WITHIN = ("encoder", *(two_hop(INTO, out) for out in OUTS), "band", *(f"band^{k}" for k in NARROW))
+"""In standard deviations over the head, so that it is no matter how much a user took up."""
+MORE = (
+    "fused", "popular", "own", "recent", "categories", "friends", "events", "own popular",
 )  # fmt: skip
-MORE = ("fused", "recent", "categories", "friends", "events", "own popular")
-"""The weighted sum; how lately the user took the item up, 1 / log2(2 + days); how much of what the
-user took up is in the item's categories; log of the friends who took it up; and, the same for all
-items of a user, log of the user's items and mean log popularity of these."""
-NAMES = (*TERMS, *ALIKE, *MORE)
+"""The weighted sum; log popularity; log of the user's events with the item; how lately the user
+took it up, 1 / log2(2 + days); how much of what the user took up is in its categories; log of the
+friends who took it up; and, the same for all items of a user, log of the user's items and their
+mean log popularity."""
+NAMES = (*WITHIN, *ALIKE, *MORE)
 AT_ONCE = 64
 """Users whose own items are compared together."""
 
@@ -54,33 +57,50 @@ class Heads:
             s = scores.index_put(at, torch.tensor(float("-inf"), device=s.device))
         return s.topk(min(DEEP, s.shape[1]), dim=1).indices
 
-    def features(
-        self, users: Ints, term: Callable[[str], Tensor], scores: Tensor, head: Tensor
-    ) -> Tensor:
-        """[B, M, F] by NAMES, of items `head` [B, M]."""
-        parts = [term(name).gather(1, head) for name in TERMS]
-        near = self._alike(users, head)
-        parts += [near[..., k] for k in range(len(ALIKE))]
-        rows = self.blend.interactions[users]
-        count = np.asarray(rows.sum(1), np.float32).ravel()
-        said = np.asarray(rows @ self.blend.popular.cpu().numpy(), np.float32).ravel()
-        parts += [
+    def features(self, terms: Terms, rows: Tensor, scores: Tensor, head: Tensor) -> Tensor:
+        """[B, M, F] by NAMES, of items `head` [B, M] of the users in `rows` [B] of the terms, whose
+        weighted sums are `scores` [B, I]."""
+        users = terms.users[rows.cpu().numpy()]
+        own, device = self.blend.interactions[users], head.device
+        count = np.asarray(own.sum(1), np.float32).ravel()
+        popular = self.blend.popular
+        said = np.asarray(own @ popular.cpu().numpy(), np.float32).ravel()
+        parts = [
+            *(standard(x) for x in self._terms(terms, rows, own, head)),
+            *self._alike(users, head).unbind(-1),
             scores.gather(1, head),
+            popular.to(device)[head],
+            _at(self.blend.own[users], head).log1p(),
             _at(self.latest[users], head),
             self._categories(users, head),
             _at(self.friends[users] @ self.blend.interactions, head).log1p(),
             *(
-                torch.from_numpy(c).to(head.device)[:, None].expand(head.shape)
+                torch.from_numpy(c).to(device)[:, None].expand(head.shape)
                 for c in (np.log1p(count), said / np.maximum(count, 1))
             ),
         ]
         return torch.stack(parts, dim=-1)
 
+    def _terms(
+        self, terms: Terms, rows: Tensor, own: sp.csr_matrix, head: Tensor
+    ) -> Iterator[Tensor]:
+        """[B, M] each, raw, as WITHIN names them."""
+        linear, device = self.blend.linear, head.device
+        yield terms.encoder[rows[:, None], head]
+        hops = terms.two_hop(INTO)[rows[:, None], head]
+        for out in OUTS:
+            yield hops * torch.from_numpy(linear.fade(out)).to(device)[head]
+        items = head.cpu().numpy()
+        parts = [
+            linear.bands(own[start:end], items[start:end]) for start, end in _blocks(len(items))
+        ]
+        yield from torch.from_numpy(np.concatenate(parts)).to(device).unbind(-1)
+
     def _alike(self, users: Ints, head: Tensor) -> Tensor:
         seen = self.inputs
         rows = torch.as_tensor(users, device=seen.device)
         parts = []
-        for start, end in pairwise([*range(0, len(users), AT_ONCE), len(users)]):
+        for start, end in _blocks(len(users)):
             owner, own = own_items(seen.indptr, seen.item, seen.positive, rows[start:end])
             near = alike(self.blend.linear, owner, own, head[start:end])
             if seen.now is None:
@@ -135,6 +155,10 @@ class Heads:
             for side in (tuple(u for u, _ in ends), tuple(o for _, o in ends))
         )
         return sp.csr_matrix((np.ones(len(user), np.float32), (user, other)), (n, n))
+
+
+def _blocks(n: int) -> Iterator[tuple[int, int]]:
+    return pairwise([*range(0, n, AT_ONCE), n])
 
 
 def _at(rows: sp.csr_matrix, head: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ INTO = 0.5
 CROWDED = 0.2
 """Share of all users that a user's items lead to, counted with repetition. A product with zeros in
 it runs along rows, several times as fast a cell as one without."""
+NARROW = (64, 256)
+"""Directions of the band that a ranker is told of by themselves."""
 CELLS_A_BLOCK = 16_000_000
 RESOLVED = 1e-6
 """Share of the largest squared singular value below which a direction is rounding error."""
@@ -87,12 +89,31 @@ class LinearFilter:
         """[I] D_i^-out"""
         return _power(self.users_of_item, -out)
 
-    def band(self, rows: sp.csr_matrix, rank: int | None = None) -> Scores:
-        """[B, I] of the first `rank` directions; zeros without a band"""
+    def band(self, rows: sp.csr_matrix) -> Scores:
+        """[B, I]; zeros without a band"""
         if self.into_band is None or self.out_of_band is None:
             return np.zeros(rows.shape, np.float32)
-        into, out = self.into_band[:, :rank], self.out_of_band[:rank]
-        return np.asarray((rows @ into) @ out, np.float32)
+        return np.asarray((rows @ self.into_band) @ self.out_of_band, np.float32)
+
+    def bands(self, rows: sp.csr_matrix, items: NDArray[np.int64]) -> Scores:
+        """[B, M, 1 + len(NARROW)] the band, and its first directions alone, at `items` [B, M]."""
+        shape = (*items.shape, 1 + len(NARROW))
+        if self.into_band is None:
+            return np.zeros(shape, np.float32)
+        into = np.asarray(rows @ self.into_band, np.float32)
+        parts, start = [], 0
+        for end in (*NARROW, into.shape[1]):
+            of_item = self.band_of_items[items, start:end]
+            parts.append(np.einsum("bmk,bk->bm", of_item, into[:, start:end], optimize=True))
+            start = min(end, into.shape[1])
+        sums = np.cumsum(np.stack(parts, axis=-1), axis=-1, dtype=np.float32)
+        return np.concatenate([sums[..., -1:], sums[..., :-1]], axis=-1)
+
+    @cached_property
+    def band_of_items(self) -> Scores:
+        """[I, k] D_i^1/2 V"""
+        assert self.out_of_band is not None
+        return np.ascontiguousarray(self.out_of_band.T)
 
 
 def linear_filter(interactions: sp.csr_matrix, rank: int, *, seed: int) -> LinearFilter:

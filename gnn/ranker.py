@@ -13,7 +13,6 @@ where it ranks better for users it did not learn from (`gnn.ranker_fit`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +21,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from gnn.evaluate import Ints
+from gnn.fusion import Terms
 from gnn.heads import Heads
 
 FAR = 10.0
@@ -72,23 +71,17 @@ def forward(net: list[Tensor], x: Tensor) -> Tensor:
     return (out + F.linear(x, linear[:, :-1])).squeeze(-1)
 
 
-def reordered(
-    ranker: Ranker, heads: Heads, users: Ints, term: Callable[[str], Tensor], scores: Tensor
-) -> Tensor:
+def reordered(ranker: Ranker, heads: Heads, terms: Terms, scores: Tensor) -> Tensor:
     """[B, I] the same scores, but of the head, whose items stay before all others (own ones that
     may not be recommended aside) and have the ranker's logits above the last score among them."""
-    count = np.diff(heads.blend.interactions.indptr)[users]
+    count = np.diff(terms.rows.indptr)
     known = np.flatnonzero(count >= ranker.fewest)
     if not len(known):
         return scores
     rows = torch.as_tensor(known, device=scores.device)
-    of, some = users[known], scores[rows]
-
-    def of_known(name: str) -> Tensor:
-        return term(name)[rows]
-
-    head = heads.items(of, some, repeats=ranker.repeats)
-    logits = ranker.logits(heads.features(of, of_known, some, head))
+    some = scores[rows]
+    head = heads.items(terms.users[known], some, repeats=ranker.repeats)
+    logits = ranker.logits(heads.features(terms, rows, some, head))
     floor = some.gather(1, head).amin(1, keepdim=True)
     risen = floor + logits - logits.amin(1, keepdim=True)
     scores[rows] = some.scatter(1, head, risen)

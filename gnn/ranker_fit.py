@@ -21,7 +21,10 @@ from gnn.score import Scorer
 
 FEWEST = 100
 """Users with something to learn from, below which nothing is tried."""
-NETS, WIDTH = 5, 32
+MOST_CELLS = 500_000_000
+"""Scores of users and items computed to learn by; fewer users are drawn where there are many
+items."""
+NETS, TRIED, WIDTH = 5, 2, 32
 EPOCHS, USERS_A_STEP = 20, 50
 RATE, DECAY = 1e-2, 1e-3
 FUSED = NAMES.index("fused")
@@ -53,6 +56,7 @@ class Lessons:
 def fit_ranker(scorer: Scorer, on: Task, *, seed: int) -> tuple[Ranker | None, dict[str, Any]]:
     """And figures for the card."""
     on = on.of_users(np.flatnonzero(on.events_before > 0))
+    on = on.sample(max(FEWEST, MOST_CELLS // on.n_items), np.random.default_rng(seed))
     if len(on) < FEWEST:
         return None, {"users": len(on)}
     return chosen(lessons_of(scorer, on), repeats=on.of == "all items", seed=seed)
@@ -65,7 +69,8 @@ def chosen(lessons: Lessons, *, repeats: bool, seed: int) -> tuple[Ranker | None
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).to(fused.device)
     judged = torch.empty_like(fused)
     for judges, learners in ((order[::2], order[1::2]), (order[1::2], order[::2])):
-        judged[judges] = learned(lessons.of(learners), repeats, seed).logits(lessons.x[judges])
+        tried = learned(lessons.of(learners), repeats, seed, TRIED)
+        judged[judges] = tried.logits(lessons.x[judges])
     before, after = lessons.worth(fused), lessons.worth(judged)
     used = better(after, before)
     figures = {
@@ -86,9 +91,10 @@ def lessons_of(scorer: Scorer, on: Task) -> Lessons:
         scores = scorer.fusion.apply(term)
         head = scorer.heads.items(block.users, scores, repeats=repeats)
         row, target = cells(block.indptr, block.target, scores.device)
+        everyone = torch.arange(len(block), device=scores.device)
         parts.append(
             Lessons(
-                scorer.heads.features(block.users, term, scores, head),
+                scorer.heads.features(term, everyone, scores, head),
                 is_target(head, row * block.n_items + target, block.n_items),
                 torch.as_tensor(np.diff(block.indptr), device=scores.device),
                 torch.as_tensor(count[block.users], device=scores.device),
@@ -99,20 +105,20 @@ def lessons_of(scorer: Scorer, on: Task) -> Lessons:
     )
 
 
-def learned(lessons: Lessons, repeats: bool, seed: int) -> Ranker:
+def learned(lessons: Lessons, repeats: bool, seed: int, nets: int = NETS) -> Ranker:
     """From all of them."""
     flat = lessons.x.flatten(0, 1)
     mean, spread = flat.mean(0), flat.std(0).clamp(min=1e-6)
     x = ((lessons.x - mean) / spread).clamp(-FAR, FAR)
     like_fusion = torch.zeros(len(NAMES) + 1)
     like_fusion[FUSED] = spread[FUSED]
-    nets = [_net(x, lessons.is_target, like_fusion, seed + k) for k in range(NETS)]
+    made = [_net(x, lessons.is_target, like_fusion, seed + k) for k in range(nets)]
     known = lessons.events[lessons.is_target.any(1)].float()
     fewest = int(known.quantile(LEAST_KNOWN)) if len(known) else 0
     return Ranker(
         mean=tuple(mean.tolist()),
         spread=tuple(spread.tolist()),
-        nets=tuple(tuple(tuple(map(tuple, w.tolist())) for w in net) for net in nets),
+        nets=tuple(tuple(tuple(map(tuple, w.tolist())) for w in net) for net in made),
         repeats=repeats,
         fewest=fewest,
     )

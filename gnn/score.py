@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +14,7 @@ from gnn.baselines import own_history
 from gnn.encode import Snapshot, Vectors, encoded, vectors
 from gnn.encoded import Encoded
 from gnn.evaluate import Ints
-from gnn.fusion import Blend, Fusion
+from gnn.fusion import Blend, Fusion, Terms
 from gnn.heads import Heads
 from gnn.inputs import Inputs
 from gnn.linear import LinearFilter, linear_filter
@@ -66,16 +65,16 @@ class Scorer:
         rows = torch.as_tensor(users, device=v.user.device)
         return torch.addmm(v.bias, v.user[rows], v.item.T)
 
-    def terms(self, users: Ints) -> Callable[[str], Tensor]:
-        """Terms of the fusion, each [B, I] on the device."""
+    def terms(self, users: Ints) -> Terms:
+        """Of the fusion, each [B, I] on the device."""
         return self.blend.terms(users, self.encoder_scores(users))
 
-    def fuse(self, users: Ints, term: Callable[[str], Tensor]) -> Tensor:
+    def fuse(self, users: Ints, term: Terms) -> Tensor:
         """[B, I] from their terms. Users without events have the encoder's alone: what is popular,
         and their friends."""
         scores = self.fusion.apply(term)
         if self.ranker is not None:
-            scores = reordered(self.ranker, self.heads, users, term, scores)
+            scores = reordered(self.ranker, self.heads, term, scores)
         rows = torch.as_tensor(users, device=scores.device)
         told = self.inputs.indptr[rows + 1] - self.inputs.indptr[rows]
         scores = self.fusion.drawn(scores, told, term)

@@ -24,7 +24,7 @@ def told(users=USERS, scorer=SCORER):
     term = scorer.terms(users)
     scores = scorer.fusion.apply(term)
     head = scorer.heads.items(users, scores, repeats=False)
-    x = scorer.heads.features(users, term, scores, head)
+    x = scorer.heads.features(term, torch.arange(len(users)), scores, head)
     return head, {name: x[..., k] for k, name in enumerate(NAMES)}
 
 

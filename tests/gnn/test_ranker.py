@@ -82,13 +82,17 @@ class Reads:
         return -x[..., FUSED]  # the reverse order
 
 
+def terms(blend):
+    return SimpleNamespace(users=np.arange(3), rows=blend.interactions)
+
+
 def board(monkeypatch, items=12, deep=5):
     monkeypatch.setattr(gnn.heads, "DEEP", deep)
     r = sp.csr_matrix((np.random.default_rng(0).random((3, items)) < 0.3).astype(np.float32))
     blend = SimpleNamespace(interactions=r)
     scores = torch.from_numpy(np.random.default_rng(1).normal(size=(3, items)).astype(np.float32))
 
-    def features(self, users, term, scores, head):
+    def features(self, terms, rows, scores, head):
         x = torch.zeros(*head.shape, len(NAMES))
         x[..., FUSED] = scores.gather(1, head)
         return x
@@ -107,7 +111,7 @@ def test_the_head_is_put_in_another_order_and_stays_the_head(monkeypatch, repeat
     before = scores.masked_fill(free, float("-inf"))
     order = before.sort(dim=1, descending=True).indices
     heads = Heads(SimpleNamespace(), blend)
-    after = reordered(Reads(repeats, 0), heads, np.arange(3), lambda _: scores, scores.clone())
+    after = reordered(Reads(repeats, 0), heads, terms(blend), scores.clone())
     new = after.masked_fill(free, float("-inf")).sort(dim=1, descending=True).indices
     assert torch.equal(new[:, :5], order[:, :5].flip(1))
     rest = order[:, 5:]
@@ -120,6 +124,6 @@ def test_users_of_too_few_events_keep_their_order(monkeypatch):
     count = np.diff(blend.interactions.indptr)
     heads = Heads(SimpleNamespace(), blend)
     ranker = Reads(False, int(count.max()))
-    after = reordered(ranker, heads, np.arange(3), lambda _: scores, scores.clone())
+    after = reordered(ranker, heads, terms(blend), scores.clone())
     same = (after == scores).all(1)
     assert same.tolist() == (count < count.max()).tolist()
