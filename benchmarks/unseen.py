@@ -28,6 +28,7 @@ from gnn.fusion import Fusion
 from gnn.fusion_fit import fit_fusion, shortlist
 from gnn.graph import Seen, events
 from gnn.inputs import inputs
+from gnn.ranker_fit import fit_ranker
 from gnn.score import Scorer
 from gnn.tables import GraphTables
 from gnn.train import device_of_choice
@@ -91,10 +92,11 @@ def stranger_scorer(
     """Of a model that never saw the hidden users, looking at them and at all others."""
     device = device_of_choice()
     rest = trained_on(without(graph, hidden), choosing, config, seed, device)
-    fused = fit_fusion(shortlist(choosing, rest.terms))
-    print(f"{len(hidden)} users hidden: {fused!r}\n", flush=True)
+    rest = replace(rest, fusion=fit_fusion(shortlist(choosing, rest.terms)))
+    ranker, learned = fit_ranker(rest, choosing, seed=seed)
+    print(f"{len(hidden)} users hidden: {rest.fusion!r}; ranker {learned}\n", flush=True)
     now = inputs(graph, None, Seen(), rest.model.known, device)
-    return replace(rest, inputs=now, fusion=fused, linear=rest.blend.linear)
+    return replace(rest, inputs=now, ranker=ranker, linear=rest.blend.linear)
 
 
 def without(graph: GraphTables, users: Ints) -> GraphTables:
@@ -119,7 +121,8 @@ def figures(scorer: Scorer, on: Task) -> dict[str, tuple[float, ...]]:
         return {
             "two hops": plain.apply(term),
             "encoder": scorer.encoder_scores(users),
-            "fused": scorer.fusion.apply(term),
+            "weighted sum": scorer.fusion.apply(term),
+            "fused": scorer.fuse(users, term),
         }
 
     measured = measure(on, scores, top_only=True)
