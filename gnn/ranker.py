@@ -7,8 +7,9 @@ the items the fusion puts first (`gnn.heads`):
 
     logit = w x + MLP(x)        x [F] in standard deviations
 
-It learns from what validation users took up, has no parameter of any user or item, and is used only
-where it ranks better for users it did not learn from (`gnn.ranker_fit`).
+It learns from what validation users took up, has no parameter of any user or item, and is used as
+far as it ranks better for users it did not learn from (`gnn.ranker_fit`): the logit is a mean of
+this one and the fusion's score.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from gnn.fusion import Terms
-from gnn.heads import Heads
+from gnn.heads import NAMES, Heads
 
+FUSED = NAMES.index("fused")
 FAR = 10.0
 """Standard deviations at which a feature is cut off."""
 
@@ -42,6 +44,8 @@ class Ranker(BaseModel):
     """[F]"""
     nets: tuple[tuple[Layer, ...], ...]
     """Several networks, whose logits' mean counts; the first layer of each is the linear part."""
+    share: float
+    """Of the networks in the logit; the rest is the fusion's."""
     repeats: bool
     """Own items are ranked with the others."""
     fewest: int
@@ -50,8 +54,10 @@ class Ranker(BaseModel):
     def logits(self, x: Tensor) -> Tensor:
         """[...] of features [..., F]"""
         mean, spread = (torch.tensor(v, device=x.device) for v in (self.mean, self.spread))
+        fused = x[..., FUSED]
         x = ((x - mean) / spread).clamp(-FAR, FAR)
-        return torch.stack([forward(net, x) for net in self._on(x.device)]).mean(0)
+        found = torch.stack([forward(net, x) for net in self._on(x.device)]).mean(0)
+        return torch.lerp(fused, found, self.share)
 
     def _on(self, device: torch.device) -> list[list[Tensor]]:
         return [[layer.to(device) for layer in net] for net in self._tensors]

@@ -1,7 +1,8 @@
 """Validation users' lists and what they took up → a ranker, or none where it does not prove better.
 
-It is judged by users it did not learn from: half of them learn, the others judge, and the reverse.
-Where that brings more into the top twenty by more than chance, one that learned from all is kept.
+It is judged by users it did not learn from: two thirds of them learn, the others judge, thrice. The
+share of it that brings most into their top twenty, where that is more than chance, is the share of
+one that learns from all: few users teach what holds for others in part.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from gnn.evaluate import Task, cells, is_target
 from gnn.fusion_fit import better, worth_of
 from gnn.heads import NAMES
-from gnn.ranker import FAR, Ranker, forward
+from gnn.ranker import FAR, FUSED, Ranker, forward
 from gnn.score import Scorer
 
 FEWEST = 100
@@ -27,7 +28,8 @@ items."""
 NETS, TRIED, WIDTH = 5, 2, 32
 EPOCHS, USERS_A_STEP = 20, 50
 RATE, DECAY = 1e-2, 1e-3
-FUSED = NAMES.index("fused")
+FOLDS = 3
+SHARES = (0.25, 0.5, 0.75, 1.0)
 LEAST_KNOWN = 0.05
 """Share of the users it learned from, those of fewest events, whose likes are left alone."""
 
@@ -67,19 +69,24 @@ def chosen(lessons: Lessons, *, repeats: bool, seed: int) -> tuple[Ranker | None
     n = len(lessons.x)
     fused = lessons.x[..., FUSED]
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).to(fused.device)
-    judged = torch.empty_like(fused)
-    for judges, learners in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+    found = torch.empty_like(fused)
+    for k in range(FOLDS):
+        judges = order[k::FOLDS]
+        learners = torch.cat([order[other::FOLDS] for other in range(FOLDS) if other != k])
         tried = learned(lessons.of(learners), repeats, seed, TRIED)
-        judged[judges] = tried.logits(lessons.x[judges])
-    before, after = lessons.worth(fused), lessons.worth(judged)
-    used = better(after, before)
+        found[judges] = tried.logits(lessons.x[judges])
+    before = lessons.worth(fused)
+    worth = {share: lessons.worth(torch.lerp(fused, found, share)) for share in SHARES}
+    best = max(SHARES, key=lambda share: float(worth[share].mean()))
+    share = best if better(worth[best], before) else 0.0
     figures = {
         "users": n,
-        "worth_before": float(before.mean()),
-        "worth_after": float(after.mean()),
-        "used": used,
+        "share": share,
+        "worth": {str(s): float(w.mean()) for s, w in ((0.0, before), *worth.items())},
     }
-    return learned(lessons, repeats, seed) if used else None, figures
+    if not share:
+        return None, figures
+    return learned(lessons, repeats, seed).model_copy(update={"share": share}), figures
 
 
 def lessons_of(scorer: Scorer, on: Task) -> Lessons:
@@ -119,6 +126,7 @@ def learned(lessons: Lessons, repeats: bool, seed: int, nets: int = NETS) -> Ran
         mean=tuple(mean.tolist()),
         spread=tuple(spread.tolist()),
         nets=tuple(tuple(tuple(map(tuple, w.tolist())) for w in net) for net in made),
+        share=1.0,
         repeats=repeats,
         fewest=fewest,
     )

@@ -37,9 +37,9 @@ def test_what_no_sum_can_say_is_learned():
     """And proved by users it did not learn from."""
     made = lessons()
     ranker, figures = chosen(made, repeats=False, seed=0)
-    assert figures["used"]
     assert ranker is not None
-    assert figures["worth_after"] > figures["worth_before"] + 0.05
+    assert ranker.share == figures["share"] >= 0.5
+    assert figures["worth"][str(ranker.share)] > figures["worth"]["0.0"] + 0.05
     fresh = lessons(seed=1)
     gain = fresh.worth(ranker.logits(fresh.x)) - fresh.worth(fresh.x[..., FUSED])
     assert gain.mean() > 0.05
@@ -49,7 +49,16 @@ def test_where_there_is_nothing_to_learn_none_is_used():
     """Noise fits those it learned from, and is found out by the others."""
     ranker, figures = chosen(lessons(both=False), repeats=False, seed=0)
     assert ranker is None
-    assert not figures["used"]
+    assert figures["share"] == 0
+
+
+def test_a_share_of_nothing_is_the_fusion():
+    """And of a half the mean."""
+    whole, x = learned(lessons(), False, 0), lessons(2).x
+    none = whole.model_copy(update={"share": 0.0}).logits(x)
+    half = whole.model_copy(update={"share": 0.5}).logits(x)
+    assert torch.equal(none, x[..., FUSED])
+    assert torch.allclose(half, (none + whole.logits(x)) / 2, atol=1e-4)
 
 
 def test_one_seed_makes_one_ranker():
