@@ -29,6 +29,9 @@ FUSED = NAMES.index("fused")
 FAR = 10.0
 """Standard deviations at which a feature is cut off."""
 
+AT_ONCE = 512
+"""Users whose heads are held: of few items there may be many users in a block."""
+
 Layer = tuple[tuple[float, ...], ...]
 """[out][in + 1], the last column its bias"""
 
@@ -80,15 +83,14 @@ def forward(net: list[Tensor], x: Tensor) -> Tensor:
 def reordered(ranker: Ranker, heads: Heads, terms: Terms, scores: Tensor) -> Tensor:
     """[B, I] the same scores, but of the head, whose items stay before all others (own ones that
     may not be recommended aside) and have the ranker's logits above the last score among them."""
-    count = np.diff(terms.rows.indptr)
-    known = np.flatnonzero(count >= ranker.fewest)
-    if not len(known):
-        return scores
-    rows = torch.as_tensor(known, device=scores.device)
-    some = scores[rows]
-    head = heads.items(terms.users[known], some, repeats=ranker.repeats)
-    logits = ranker.logits(heads.features(terms, rows, some, head))
-    floor = some.gather(1, head).amin(1, keepdim=True)
-    risen = floor + logits - logits.amin(1, keepdim=True)
-    scores[rows] = some.scatter(1, head, risen)
+    known = np.flatnonzero(np.diff(terms.rows.indptr) >= ranker.fewest)
+    for start in range(0, len(known), AT_ONCE):
+        some = known[start : start + AT_ONCE]
+        rows = torch.as_tensor(some, device=scores.device)
+        before = scores[rows]
+        head = heads.items(terms.users[some], before, repeats=ranker.repeats)
+        logits = ranker.logits(heads.features(terms, rows, before, head))
+        floor = before.gather(1, head).amin(1, keepdim=True)
+        risen = floor + logits - logits.amin(1, keepdim=True)
+        scores[rows] = before.scatter(1, head, risen)
     return scores
