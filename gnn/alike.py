@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gnn.evaluate import Ints
 from gnn.linear import LinearFilter
+from gnn.model import spans
 
 NAMES = ("likest", "three likest", "squares", "share alike", "last three")
 OWN = 100
@@ -29,11 +30,7 @@ FEW, LAST = 3, 3
 def own_items(indptr: Tensor, item: Tensor, positive: Tensor, users: Tensor) -> list[Tensor]:
     """Owner (row of `users`) and item [P] of each user's last OWN distinct items, the latest last.
     Event columns are sorted by user and time."""
-    start, end = indptr[users], indptr[users + 1]
-    count = end - start
-    owner = torch.repeat_interleave(torch.arange(len(users), device=item.device), count)
-    first = count.cumsum(0) - count
-    event = torch.arange(len(owner), device=item.device) - first[owner] + start[owner]
+    owner, event = spans(indptr[users], indptr[users + 1])
     good = positive[event]
     owner, event = owner[good], event[good]
     n = int(item.max()) + 1 if len(item) else 1

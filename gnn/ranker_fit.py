@@ -31,7 +31,8 @@ RATE, DECAY = 1e-2, 1e-3
 FOLDS = 3
 SHARES = (0.25, 0.5, 0.75, 1.0)
 LEAST_KNOWN = 0.05
-"""Share of the users it learned from, those of fewest events, whose likes are left alone."""
+"""Share of the users it learned from, those of fewest items: who has fewer than they keeps the
+fusion's order."""
 
 
 @dataclass(frozen=True)
