@@ -1,5 +1,5 @@
-"""A published split → one training on all its training edges, settings chosen on some of the test's
-users, and a table of all the others.
+"""A published split → one training on all its training edges, settings chosen and the order of each
+ranking's head learned on some of the test's users, and a table of all the others.
 
 A part cut from the training edges at random would mislead: the published test leans to popular
 items. The model has no parameters of users, so that some of them can be spared for choosing.

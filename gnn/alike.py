@@ -27,7 +27,9 @@ USERS = 500
 FEW, LAST = 3, 3
 
 
-def own_items(indptr: Tensor, item: Tensor, positive: Tensor, users: Tensor) -> list[Tensor]:
+def own_items(
+    indptr: Tensor, item: Tensor, positive: Tensor, users: Tensor
+) -> tuple[Tensor, Tensor]:
     """Owner (row of `users`) and item [P] of each user's last OWN distinct items, the latest last.
     Event columns are sorted by user and time."""
     owner, event = spans(indptr[users], indptr[users + 1])
@@ -44,7 +46,7 @@ def own_items(indptr: Tensor, item: Tensor, positive: Tensor, users: Tensor) -> 
         len(owner), device=owner.device
     )
     near = behind <= OWN
-    return [owner[near], item[event[near]]]
+    return owner[near], item[event[near]]
 
 
 def alike(linear: LinearFilter, owner: Tensor, own: Tensor, listed: Tensor) -> Tensor:

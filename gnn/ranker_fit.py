@@ -66,7 +66,7 @@ def fit_ranker(scorer: Scorer, on: Task, *, seed: int) -> tuple[Ranker | None, d
 
 
 def chosen(lessons: Lessons, *, repeats: bool, seed: int) -> tuple[Ranker | None, dict[str, Any]]:
-    """Learned from all of them, where halves prove it."""
+    """Learned from all of them, where folds of them prove it; and figures for the card."""
     n = len(lessons.x)
     fused = lessons.x[..., FUSED]
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).to(fused.device)
@@ -114,7 +114,7 @@ def lessons_of(scorer: Scorer, on: Task) -> Lessons:
 
 
 def learned(lessons: Lessons, repeats: bool, seed: int, nets: int = NETS) -> Ranker:
-    """From all of them."""
+    """From all of them, with a share of 1."""
     flat = lessons.x.flatten(0, 1)
     mean, spread = flat.mean(0), flat.std(0).clamp(min=1e-6)
     x = ((lessons.x - mean) / spread).clamp(-FAR, FAR)
