@@ -2,15 +2,12 @@
 
     python -m benchmarks.speed quality [--data FOLDER] [--set dim=128]
     python -m benchmarks.speed parts [--events 1000000 10000000] [--set dim=128]
-    python -m benchmarks.speed sampler [--events 1000000] [--set batch=512]
 
 `quality` trains on the published split of Gowalla and says after how many seconds of training the
 encoder alone, one inner product, ranks as well as published methods, on 5,000 fixed users of the
 test. `parts` trains a few steps on synthetic graphs of growing size and ranks all items for some
 users: step time, events read a second, the user's sum over events beside the usual gather and
-scatter, and beside the time it takes to read as many bytes. `sampler` counts the users a second
-whose training steps are made ready, beside the NeighborLoader of torch-geometric, which needs
-pyg-lib or torch-sparse, and beside a pass over all edges. Needs no store and no kg, so that it
+scatter, and beside the time it takes to read as many bytes. Needs no store and no kg, so that it
 runs where only torch and torch-geometric are. Prints Markdown.
 """
 
@@ -19,7 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -33,7 +30,7 @@ from torch import Tensor
 
 from benchmarks.gowalla import gowalla
 from gnn.config import TrainConfig
-from gnn.encode import first_level, snapshot, vectors
+from gnn.encode import snapshot, vectors
 from gnn.evaluate import Task, measure, task
 from gnn.fit import Around, Fit, start
 from gnn.graph import Seen, events
@@ -79,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=["quality", "parts", "sampler"])
+    parser.add_argument("what", choices=["quality", "parts"])
     default = os.environ.get("KG_DATA") or Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data", type=Path, default=Path(default), help="folder of the sets")
     parser.add_argument("--events", type=int, nargs="+", default=[1_000_000])
@@ -92,14 +89,13 @@ def main() -> None:
     if given.what == "quality":
         rows = list(to_quality(given.data / "gowalla", config, device))
         print(
-            _table(
+            table(
                 ("encoder alone", "epoch", "training, s", "of it CPU", "Recall@20 / NDCG@20"), rows
             )
         )
         return
-    measured = parts if given.what == "parts" else sampler
-    figures = [measured(synthetic(n), n, config, device) for n in given.events]
-    print(_table(tuple(figures[0]), [tuple(f.values()) for f in figures]))
+    figures = [parts(synthetic(n), n, config, device) for n in given.events]
+    print(table(tuple(figures[0]), [tuple(f.values()) for f in figures]))
 
 
 def begun(graph: GraphTables, config: TrainConfig, device: torch.device) -> Fit:
@@ -183,56 +179,6 @@ def parts(graph: GraphTables, n: int, config: TrainConfig, device: torch.device)
     }
 
 
-def sampler(
-    graph: GraphTables, n: int, config: TrainConfig, device: torch.device
-) -> dict[str, str]:
-    """Users a second that are made ready for training steps: ours (what is read and what is to be
-    predicted), those of torch-geometric (what is read alone), and by a pass over all edges."""
-    fit = begun(graph, config, device)
-    users = fit.users
-    rng = np.random.default_rng(0)
-
-    def of(batches: Iterable[object]) -> tuple[float, float]:
-        """Seconds a user, from the second step on: wall, CPU"""
-        left = iter(batches)
-        next(left)
-        with timed(device) as spent:
-            done = sum(1 for _ in islice(left, STEPS))
-        return spent.wall / done / config.batch, spent.cpu / done / config.batch
-
-    found = {"ours, all events": of(fit.batches.epoch(users, rng))}
-    for name, around in (("one hop, all", [-1]), ("[25]", [25]), ("[15, 10]", [15, 10])):
-        found[f"NeighborLoader, {name}"] = of(neighbours(fit, around, config.batch))
-    everyone = torch.arange(fit.inputs.n_items, device=device)
-    moment = fit.snapshots[-1]
-    with torch.no_grad(), timed(device) as spent:
-        states = fit.model.items(everyone, fit.inputs, moment.reviews)
-        first_level(fit.model, fit.inputs, moment, states)
-    found["a pass over all edges"] = spent.wall / len(users), spent.cpu / len(users)
-    return {"events": f"{n:,}"} | {
-        name: f"{1 / wall:,.0f} ({1e6 * cpu:.0f} µs)" for name, (wall, cpu) in found.items()
-    }
-
-
-def neighbours(fit: Fit, around: list[int], size: int) -> Iterable[object]:
-    """Steps of users with so many neighbours a hop, drawn by torch-geometric."""
-    from torch_geometric.data import Data
-    from torch_geometric.loader import NeighborLoader
-
-    seen = fit.inputs
-    user, item = seen.user.cpu(), seen.item.cpu() + seen.n_users
-    both = torch.stack([torch.cat([item, user]), torch.cat([user, item])])
-    graph = Data(edge_index=both, num_nodes=seen.n_users + seen.n_items)
-    loader: Iterable[object] = NeighborLoader(
-        graph,
-        num_neighbors=around,
-        batch_size=size,
-        input_nodes=torch.from_numpy(fit.users),
-        shuffle=True,
-    )
-    return loader
-
-
 def aggregation(fit: Fit, dim: int) -> tuple[float, float, float]:
     """Million events a second into users' sums: ours, by gather and scatter, and by the bytes that
     must be read, at the speed of a plain copy."""
@@ -297,7 +243,7 @@ def synthetic(n_events: int, seed: int = 7) -> GraphTables:
     )
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [columns, ("---",) * len(columns), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
