@@ -72,6 +72,13 @@ DETAILS = frozenset({"interests_by_band", "reliability", "segments_tried"})
 """Shown by `kg evaluate` alone."""
 
 
+_CHOICES = (
+    ("ranker", "share of another order of each ranking's head"),
+    ("few_events", "events at which taste counts as much as popularity"),
+)
+"""What validation users chose among, by the card's key; 0 leaves it out."""
+
+
 class _Said(BaseModel):
     """JSON names are camelCase."""
 
@@ -107,6 +114,8 @@ class Evaluation(_Said):
     as_of: int | None
     horizon_days: int | None
     sections: list[Section]
+    choices: list[dict[str, Any]]
+    """What validation chose: users asked, value, and what it brings them: Recall@20 + NDCG@20"""
     tone: dict[str, Any] | None
     """Of the probe that reads sentiment: AUC on held-out reviews."""
     unavailable: dict[str, str]
@@ -130,9 +139,28 @@ def evaluation(card: Card) -> Evaluation:
             for j in JUDGEMENTS
             if metrics.get(j.name)
         ],
+        choices=_choices(metrics),
         tone=metrics.get("tone"),
         unavailable=metrics.get("unavailable", {}),
     )
+
+
+def _choices(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    chosen = {
+        "ranker": metrics.get("ranker", {}).get("share"),
+        "few_events": metrics.get("fusion", {}).get("half"),
+    }
+    return [
+        {
+            "choice": title,
+            "users": metrics[name]["users"],
+            "chosen": chosen[name],
+            "worth without": metrics[name]["worth"]["0.0"],
+            "worth with": metrics[name]["worth"][str(chosen[name])],
+        }
+        for name, title in _CHOICES
+        if chosen[name] is not None and "worth" in metrics.get(name, {})
+    ]
 
 
 def _verdict(judgement: _Judgement, rows: list[dict[str, Any]]) -> Verdict | None:

@@ -57,6 +57,19 @@ def test_rankings_are_judged_over_all_users() -> None:
     assert verdict(quality=rows) == "the profile wins: ndcg@20 0.3 beside 0.1 (popularity)"
 
 
+def test_what_validation_chose_stands_with_what_it_brings() -> None:
+    """A release from before there was such a choice says nothing."""
+    ranker = {"users": 500, "share": 0.5, "worth": {"0.0": 0.4, "0.5": 0.43}}
+    few = {"users": 400, "worth": {"0.0": 0.2, "4.0": 0.21}}
+    found = evaluation(card(ranker=ranker, few_events=few, fusion={"half": 4.0})).choices
+    assert [(c["users"], c["chosen"], c["worth without"], c["worth with"]) for c in found] == [
+        (500, 0.5, 0.4, 0.43),
+        (400, 4.0, 0.2, 0.21),
+    ]
+    assert evaluation(card(ranker={"users": 20})).choices == []
+    assert evaluation(card()).choices == []
+
+
 def test_without_a_plain_method_nobody_wins() -> None:
     """A table to read."""
     assert verdict(reliability=RELIABILITY) is None

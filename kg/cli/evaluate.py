@@ -53,6 +53,12 @@ def show_evaluation(found: Evaluation) -> None:
         print_table(columns, rows, title=f"{section.title}: {section.reads}")
         if section.verdict is not None:
             print_line(f"→ {visible(section.verdict.in_words())}")
+    if found.choices:
+        print_line()
+        columns = list(found.choices[0])
+        rows = [[row[c] for c in columns] for row in found.choices]
+        title = "Chosen on validation users, by their Recall@20 + NDCG@20"
+        print_table(columns, rows, title=title)
     if found.tone is not None:
         print_line()
         print_line(
