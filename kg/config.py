@@ -16,6 +16,8 @@ from kg.errors import ConfigError
 
 DEFAULT_STORE = "ladybug://kg.lbug"
 SMALLEST_AUDIENCE = 10
+MOST_WRITERS = 8
+"""A server with the default heap takes ten of the transactions of a bulk load at a time."""
 
 
 class Settings(BaseSettings):
@@ -75,6 +77,17 @@ class Neo4jSettings(BaseSettings):
     """None is the server's default database."""
     ca_file: Path | None = Field(default=None, validation_alias="NEO4J_CA_FILE")
     """Certificates (PEM) of the authorities that `+s` URLs trust, in place of the system's."""
+    writers: int = Field(default=1, validation_alias="NEO4J_WRITERS")
+    """Connections that a bulk load writes through at once, 1 to `MOST_WRITERS`."""
+
+    @field_validator("writers", mode="before")
+    @classmethod
+    def _in_range(cls, value: object) -> int:
+        said = str(value).strip()
+        if not said.isdecimal() or not 1 <= int(said) <= MOST_WRITERS:
+            # pydantic lets an error that is no ValueError through: one line, like all of ours
+            raise ConfigError(f"NEO4J_WRITERS={said}: a whole number from 1 to {MOST_WRITERS}")
+        return int(said)
 
     def secret(self) -> str | None:
         """The password, from the variable or the file it names."""

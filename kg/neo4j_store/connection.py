@@ -45,6 +45,8 @@ class Server:
     version: tuple[int, ...]
     driver: neo4j.Driver
     bookmarks: neo4j.api.BookmarkManager
+    writers: int = 1
+    """Threads of a bulk load; each has a session, and so a connection, of its own."""
 
     def read(self, work: Work[T], *, timeout_s: float | None = None) -> T:
         """Run `work` in a read transaction, which the server lets change nothing."""
@@ -124,7 +126,7 @@ def connect(url: str) -> Server:
             driver.close()
             raise
     bookmarks = neo4j.GraphDatabase.bookmark_manager()
-    return Server(url, settings.database, version, driver, bookmarks)
+    return Server(url, settings.database, version, driver, bookmarks, settings.writers)
 
 
 def _check(url: str) -> None:
