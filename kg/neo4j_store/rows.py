@@ -42,10 +42,17 @@ class Rows:
         """Parts that one transaction can hold: in the order given, or each in the order of the
         columns `by`, as far as memory allows with neighbours in one transaction or the next."""
         if not by:
-            return _parts(self.batches(), self._size(TRANSACTION_ROWS, TRANSACTION_BYTES))
-        groups = _parts(self.batches(), self._size(SORTED_ROWS, SORTED_BYTES))
-        ordered = (in_order(group, by) for group in groups)
-        return _parts(ordered, self._size(TRANSACTION_ROWS, TRANSACTION_BYTES))
+            return _parts(self.batches(), self.transaction_rows)
+        ordered = (in_order(group, by) for group in self.groups())
+        return _parts(ordered, self.transaction_rows)
+
+    def groups(self) -> Iterator[pa.Table]:
+        """Parts that memory can hold while they are put in order."""
+        return _parts(self.batches(), self._size(SORTED_ROWS, SORTED_BYTES))
+
+    @property
+    def transaction_rows(self) -> int:
+        return self._size(TRANSACTION_ROWS, TRANSACTION_BYTES)
 
     def _size(self, rows: int, nbytes: int) -> int:
         """Rows of a part that has at most so many rows and bytes."""

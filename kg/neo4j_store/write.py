@@ -3,6 +3,7 @@
 Everything the data can be wrong in is found before the first write. A call of up to
 `rows.TRANSACTION_ROWS` rows is one transaction, all or nothing. A larger one is a series of such:
 cut off in the middle it leaves whole parts of itself, and an upsert of the same rows finishes it.
+A bulk load of such a series may have several writers (`NEO4J_WRITERS`).
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ from kg.neo4j_store.errors import CONSTRAINT
 from kg.neo4j_store.kinds import EdgeKind, NodeKind
 from kg.neo4j_store.rows import (
     TRANSACTION_ROWS,
+    Rows,
     gathered,
     in_order,
     last_of_each_key,
     pieces,
     refuse_repeated_keys,
 )
+from kg.neo4j_store.schedule import edge_rounds, node_round
+from kg.neo4j_store.writers import write_rounds
 from kg.schema import DST, SRC
 from kg.store import WriteCount
 
@@ -50,10 +54,30 @@ def bulk_load(
         refuse_repeated_keys(kind, rows)
         if isinstance(kind, EdgeKind):
             check_ends(server, kind, rows.batches)
+        _create_all(server, kind, rows)
+        return WriteCount(created=rows.num_rows)
+
+
+def _create_all(server: Server, kind: NodeKind | EdgeKind, rows: Rows) -> None:
+    def write(part: pa.Table) -> None:
+        server.write(partial(create_in_order, kind=kind, rows=part))
+
+    writers = server.writers
+    if writers == 1 or rows.num_rows <= rows.transaction_rows:
         # a node's edges next to each other: a fifth less for the server than in any order
         for part in rows.transactions(_keys_of(kind)):
-            server.write(partial(create_in_order, kind=kind, rows=part))
-        return WriteCount(created=rows.num_rows)
+            write(part)
+        return
+    rounds = (r for group in rows.groups() for r in _rounds(kind, group, writers))
+    write_rounds(rounds, write, writers=writers, size=rows.transaction_rows)
+
+
+def _rounds(
+    kind: NodeKind | EdgeKind, group: pa.Table, writers: int
+) -> Iterable[Sequence[pa.Table]]:
+    if isinstance(kind, NodeKind):
+        return (node_round(group, writers, kind.key),)
+    return edge_rounds(group, writers, one_label=kind.table.src == kind.table.dst)
 
 
 def upsert(
