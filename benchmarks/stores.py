@@ -1,11 +1,13 @@
 """Loading, exporting and adding to a graph, beside the usual practice on the same data.
 
     python benchmarks/stores.py [--store URL] [--events N]
+    python benchmarks/stores.py --store URL [--events N] --writers 1 2 4
 
 A synthetic power-law graph: 200,000 users, 100,000 items, 500 categories, N events and N/2
 friendships, fewer nodes where N is small. Prints Markdown: what each step costs in time, in CPU of
 this process and (where a server is local) of the server, and in memory. The store must be empty; by
-default it is an embedded one that is thrown away.
+default it is an embedded one that is thrown away. With --writers nothing but loads into a server,
+again and again, each time by so many writers.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import pyarrow.parquet as pq
 from benchmarks.meter import Cost, Meter
 from benchmarks.power_law import power_law
 from benchmarks.usual import COLUMNS, OnLadybug, OnNeo4j, numbers
+from benchmarks.writers import loads
 from kg.reference import markdown
 from kg.schema import EDGE_TABLES, load_order
 from kg.store import GraphStore, open_store
@@ -93,7 +96,10 @@ def main() -> None:
     parser.add_argument("--store", help="URL; default: an embedded one, thrown away")
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--only-ours", action="store_true", help="without the usual practice")
+    parser.add_argument("--writers", type=int, nargs="+", help="of bulk loads; nothing else is run")
     given = parser.parse_args()
+    if given.writers and not given.store:
+        parser.error("--writers needs the --store URL of a server")
     with tempfile.TemporaryDirectory(prefix="stores-") as scratch:
         folder = Path(scratch)
         graph = made(folder, given.events)
@@ -104,6 +110,10 @@ def main() -> None:
             store.ensure_schema()
             if store.counts():
                 parser.error(f"{url} is not empty")
+            if given.writers:
+                print(f"### Several writers, {given.events:,} events\n")
+                print(loads(url, given.writers, graph.rows, graph.batches, meter))
+                return
             table = Table()
             loaded(store, graph, meter, table, url)
             exported(store, graph, meter, table)

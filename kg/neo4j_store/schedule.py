@@ -7,6 +7,9 @@ r writer w has the cell (w, (w + r) mod N), a Latin square. Within one label a n
 and target there, so a writer needs two parts for itself: 2N parts, and as rounds those of a
 tournament in which every two parts meet once (the circle method,
 https://en.wikipedia.org/wiki/Round-robin_tournament).
+
+Deadlocks become few, not none: a new edge is linked to the newest one of each end, and that record
+may be wanted from its other end, by another writer, too.
 """
 
 from __future__ import annotations

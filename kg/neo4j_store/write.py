@@ -25,6 +25,7 @@ from kg.neo4j_store.connection import Server, run
 from kg.neo4j_store.errors import CONSTRAINT
 from kg.neo4j_store.kinds import EdgeKind, NodeKind
 from kg.neo4j_store.rows import (
+    STATEMENT_ROWS,
     TRANSACTION_ROWS,
     Rows,
     gathered,
@@ -69,7 +70,9 @@ def _create_all(server: Server, kind: NodeKind | EdgeKind, rows: Rows) -> None:
             write(part)
         return
     rounds = (r for group in rows.groups() for r in _rounds(kind, group, writers))
-    write_rounds(rounds, write, writers=writers, size=rows.transaction_rows)
+    # one statement each: of the large transactions of four writers every fourth met a deadlock
+    size = min(STATEMENT_ROWS, rows.transaction_rows)
+    write_rounds(rounds, write, writers=writers, size=size)
 
 
 def _rounds(
