@@ -78,7 +78,8 @@ class Neo4jSettings(BaseSettings):
     ca_file: Path | None = Field(default=None, validation_alias="NEO4J_CA_FILE")
     """Certificates (PEM) of the authorities that `+s` URLs trust, in place of the system's."""
     writers: int = Field(default=1, validation_alias="NEO4J_WRITERS")
-    """Connections that a bulk load writes through at once, 1 to `MOST_WRITERS`."""
+    """Connections that a bulk load of nodes, or of edges between two labels, writes through at
+    once, 1 to `MOST_WRITERS`."""
 
     @field_validator("writers", mode="before")
     @classmethod

@@ -63,16 +63,25 @@ def _create_all(server: Server, kind: NodeKind | EdgeKind, rows: Rows) -> None:
     def write(part: pa.Table) -> None:
         server.write(partial(create_in_order, kind=kind, rows=part))
 
-    writers = server.writers
-    if writers == 1 or rows.num_rows <= rows.transaction_rows:
+    writers = 1 if rows.num_rows <= rows.transaction_rows else _writers(server, kind)
+    if writers == 1:
         # a node's edges next to each other: a fifth less for the server than in any order
         for part in rows.transactions(_keys_of(kind)):
             write(part)
         return
     rounds = (r for group in rows.groups() for r in _rounds(kind, group, writers))
-    # one statement each: of the large transactions of four writers every fourth met a deadlock
+    # one statement each, so that little is done again after a deadlock
     size = min(STATEMENT_ROWS, rows.transaction_rows)
     write_rounds(rounds, write, writers=writers, size=size)
+
+
+def _writers(server: Server, kind: NodeKind | EdgeKind) -> int:
+    """One for edges within one label: there the newest edge of a node is most often the newest of
+    its other end too, so that a third of the transactions of four writers met a deadlock, though no
+    two had a node in common (benchmarks/results/stores_neo4j.md)."""
+    if isinstance(kind, EdgeKind) and kind.table.src == kind.table.dst:
+        return 1
+    return server.writers
 
 
 def _rounds(
@@ -80,7 +89,7 @@ def _rounds(
 ) -> Iterable[Sequence[pa.Table]]:
     if isinstance(kind, NodeKind):
         return (node_round(group, writers, kind.key),)
-    return edge_rounds(group, writers, one_label=kind.table.src == kind.table.dst)
+    return edge_rounds(group, writers)
 
 
 def upsert(
