@@ -76,9 +76,9 @@ def _create_all(server: Server, kind: NodeKind | EdgeKind, rows: Rows) -> None:
 
 
 def _writers(server: Server, kind: NodeKind | EdgeKind) -> int:
-    """One for edges within one label: there the newest edge of a node is most often the newest of
-    its other end too, so that a third of the transactions of four writers met a deadlock, though no
-    two had a node in common (benchmarks/results/stores_neo4j.md)."""
+    """One for edges within one label: a third of the transactions of four writers met a deadlock
+    there (benchmarks/results/stores_neo4j.md), though no two had a node in common. The newest edge
+    of a node, which a new one is linked to, may be the newest of its other end too."""
     if isinstance(kind, EdgeKind) and kind.table.src == kind.table.dst:
         return 1
     return server.writers
