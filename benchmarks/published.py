@@ -36,6 +36,8 @@ LOOKED_AT = 2_000
 """Of them, those that choose the epoch"""
 EVERY = 2
 """Epochs from one look to the next"""
+BESIDE = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0)
+"""Weights of the band in one inner product with the encoder"""
 
 Rows = list[dict[str, Any]]
 
@@ -55,13 +57,18 @@ def judged_published(
     scorer = replace(scorer, fusion=fused)
     ranker, figures = fit_ranker(scorer, choosing, seed=seed)
     print(f"seed {seed}: {fused!r}; linear {linear!r}; ranker {figures}\n", flush=True)
-    scores = _scores(replace(scorer, ranker=ranker), linear)
-    return [
+    weight = _beside(scorer, choosing)
+    scores = _scores(replace(scorer, ranker=ranker), linear, weight)
+    rows = [
         {**row, "users": name}
         for name, on in (("others", others), ("all", whole))
         for row in table(on, measure(on, scores, top_only=True))
         if row["users"] == "all"
     ]
+    for row in rows:
+        top = f"{row['recall@20']:.4f} / {row['ndcg@20']:.4f}"
+        print(f"seed {seed}, {row['users']}, {row['model']}: {top}", flush=True)
+    return rows
 
 
 def trained_on(
@@ -104,7 +111,30 @@ def _encoder(scorer: Scorer) -> Callable[[Ints], dict[str, Tensor]]:
     return lambda users: {"encoder": scorer.encoder_scores(users)}
 
 
-def _scores(scorer: Scorer, linear: Fusion) -> Callable[[Ints], dict[str, Tensor]]:
+def _one_product(scorer: Scorer, users: Ints, encoder: Tensor, weight: float) -> Tensor:
+    """[B, I] user · item + bias, the user's vector and the item's each followed by their part in
+    the linear filter's band, which is a sum over the user's items, too."""
+    rows = scorer.blend.interactions[users]
+    n = np.maximum(np.diff(rows.indptr), 1)[:, None]
+    band = scorer.blend.linear.band(rows) / np.sqrt(n, dtype=np.float32)
+    return torch.add(encoder, torch.from_numpy(band).to(encoder.device), alpha=weight)
+
+
+def _beside(scorer: Scorer, choosing: Task) -> float:
+    """Weight of the band that ranks best for these users."""
+
+    def scores(users: Ints) -> dict[str, Tensor]:
+        encoder = scorer.encoder_scores(users)
+        return {str(w): _one_product(scorer, users, encoder, w) for w in BESIDE}
+
+    worth = {
+        float(weight): float((m.figures["recall@20"] + m.figures["ndcg@20"]).mean())
+        for weight, m in measure(choosing, scores, top_only=True).items()
+    }
+    return max(worth, key=lambda weight: worth[weight])
+
+
+def _scores(scorer: Scorer, linear: Fusion, weight: float) -> Callable[[Ints], dict[str, Tensor]]:
     arms = {
         "two hops": Fusion(encoder=0, two_hop=1, out=0.5),
         "two hops + band": Fusion(encoder=0, two_hop=1, out=0.5, band=0.35),
@@ -117,7 +147,9 @@ def _scores(scorer: Scorer, linear: Fusion) -> Callable[[Ints], dict[str, Tensor
         term = scorer.blend.terms(users, encoder)
         out = {"popularity": popular.repeat(len(users), 1)}
         out |= {name: weights.apply(term) for name, weights in arms.items()}
-        out |= {"encoder": encoder, "weighted sum": scorer.fusion.apply(term)}
+        beside = _one_product(scorer, users, encoder, weight)
+        out |= {"encoder": encoder, "encoder + band, one product": beside}
+        out["weighted sum"] = scorer.fusion.apply(term)
         return {**out, "fused": scorer.fuse(users, term)}
 
     return scores
