@@ -19,6 +19,7 @@ import ladybug
 
 from kg.errors import NotFound, StoreError, StoreUnavailable
 from kg.ladybug_store import crash, seal
+from kg.ladybug_store.known import EventIds
 from kg.ladybug_store.lock import PATIENCE_S, FileLock
 from kg.ladybug_store.memory import buffer_bytes
 
@@ -48,6 +49,7 @@ class Writing:
         self.rows: dict[str, int] = {}
         """Of tables that were copied into: the rows they must have afterwards."""
         self.is_bulk = False
+        self.ids = engine.ids
         self._engine = engine
 
     def bulk(self) -> None:
@@ -65,6 +67,7 @@ class Engine:
         self.path = path
         self.handles = 0
         self.writers = 0
+        self.ids = EventIds()
         self._lock = FileLock(path)
         self._database: Any = None
         self._writable = False
@@ -79,8 +82,11 @@ class Engine:
             yield connection  # closing it ends the transaction
 
     @contextmanager
-    def writing(self) -> Iterator[Writing]:
+    def writing(self, *, keeps_ids: bool = False) -> Iterator[Writing]:
+        """`keeps_ids`: it brings no event, or adds to `ids` what it brings."""
         with self._alone(), ladybug.Connection(self._open_now()) as connection:
+            if not keeps_ids:
+                self.ids.forget()
             connection.execute("BEGIN TRANSACTION")
             writing = Writing(self, connection)
             try:
@@ -223,6 +229,7 @@ class Engine:
         return self._database
 
     def _close_database(self) -> None:
+        self.ids.forget()  # from here on others may write
         if self._database is not None:
             self._database.close()
             self._database = None

@@ -113,6 +113,16 @@ def must_read(found: Sequence[Token]) -> None:
         raise QueryError(f"{start.text[:40]!r}: a query starts with {', '.join(sorted(STARTS))}")
 
 
+def brings_no_edges(found: Sequence[Token]) -> bool:
+    """Whether this text, which may write, surely leaves all edges what they are but for those it
+    deletes: it names no verb that could make one, and changes properties where no edge is named."""
+    words = {t.upper for t in found}
+    makes = (STATEMENTS | CLAUSES | {"CALL"}) - {"SET", "REMOVE", "DELETE", "DETACH"}
+    if found[0].upper not in STARTS or words & makes:
+        return False
+    return "SET" not in words or not any(t.text == "[" for t in found)
+
+
 def parameters(found: Sequence[Token]) -> set[str]:
     """Names after `$`."""
     return {_name(t) for t in found if t.kind == "param"}

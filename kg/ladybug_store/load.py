@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -99,6 +100,8 @@ def _groups(kind: Target, rows: Rows, there: Columns) -> Iterator[pa.Table]:
 
 def _by_merging(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
     connection = writing.connection
+    event = kind if isinstance(kind, EdgeTable) and kind.type.key else None
+    new = writing.ids.new(connection, event, rows[event.type.key]) if event else None
     found, created, updated = 0, 0, 0
     for part in bare_apart(rows, keys_of(kind)):
         before = count(connection, kind)
@@ -110,18 +113,24 @@ def _by_merging(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
         if isinstance(kind, EdgeTable):
             Ends(connection, kind).check(rows)
         raise CountMismatch(f"{name_of(kind)}: the engine took fewer rows than the {rows.num_rows}")
-    if created and isinstance(kind, EdgeTable) and kind.type.key:
-        at = rows.column_names.index(kind.type.key)
-        moved = value(
-            connection,
-            f"LOAD FROM $rows MATCH {pattern(kind)} WHERE e.{kind.type.key} = c{at} "
-            f"AND ({property_of(kind, SRC)} <> c0 OR {property_of(kind, DST)} <> c1) "
-            f"RETURN min(c{at})",
-            rows,
-        )
-        if moved is not None:
-            raise _moved(kind, moved)
+    if event and created and created != new:  # ids that may be known became edges
+        writing.ids.forget(event)  # most likely of edges that have gone: the next look finds none
+        _check_not_moved(connection, event, rows)
     return WriteCount(created, updated, unchanged=rows.num_rows - created - updated)
+
+
+def _check_not_moved(connection: Any, event: EdgeTable, rows: pa.Table) -> None:
+    """Raises StoreError where the id of a row is an edge's between other nodes."""
+    at = rows.column_names.index(event.type.key)
+    moved = value(
+        connection,
+        f"LOAD FROM $rows MATCH {pattern(event)} WHERE e.{event.type.key} = c{at} "
+        f"AND ({property_of(event, SRC)} <> c0 OR {property_of(event, DST)} <> c1) "
+        f"RETURN min(c{at})",
+        rows,
+    )
+    if moved is not None:
+        raise _moved(event, moved)
 
 
 def _by_difference(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
@@ -148,6 +157,7 @@ def _by_difference(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount
     if created.num_rows:
         if isinstance(kind, EdgeTable):
             Ends(connection, kind).check(created)
+            writing.ids.forget(kind)  # a read of all ids is little beside this one
         copy(connection, kind, created)
     if changed.num_rows:
         taken, _ = merge(connection, kind, changed)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from kg.around import around
 from kg.errors import ConfigError, StoreError, StoreUnavailable, WriteRefused
-from kg.ladybug_store import catalog, export, few, load, plan, query, release, replace
+from kg.ladybug_store import catalog, export, few, guard, load, plan, query, release, replace
 from kg.ladybug_store.columns import Rows
 from kg.ladybug_store.engine import Engine, Writing, acquire, one_line
 from kg.ladybug_store.engine import release as give_back
@@ -70,7 +70,7 @@ class LadybugStore:
             return load.bulk_load(writing, table, rows)
 
     def upsert(self, table: str, rows: Rows) -> WriteCount:
-        with self._writing() as writing:
+        with self._writing(keeps_ids=True) as writing:
             return load.upsert(writing, table, rows)
 
     def export(
@@ -84,7 +84,7 @@ class LadybugStore:
             return export.export(connection, nodes, edges, until)
 
     def write_release(self, tables: ReleaseTables) -> dict[str, WriteCount]:
-        with self._writing() as writing:
+        with self._writing(keeps_ids=True) as writing:
             return release.write_release(writing, tables)
 
     def around(
@@ -106,7 +106,7 @@ class LadybugStore:
     def renew_profiles(
         self, users: pa.Table, edges: Mapping[str, pa.Table]
     ) -> dict[str, WriteCount]:
-        with self._writing() as writing:
+        with self._writing(keeps_ids=True) as writing:
             return few.renew_profiles(writing, users, edges)
 
     def nearest(
@@ -117,7 +117,7 @@ class LadybugStore:
             return nearest(connection, node, vector, k)  # this file has no index: always exact
 
     def replace_edges(self, table: str, rows: pa.Table) -> WriteCount:
-        with self._writing() as writing:
+        with self._writing(keeps_ids=True) as writing:
             return replace.replace_edges(writing, table, rows)
 
     def query(
@@ -136,7 +136,7 @@ class LadybugStore:
         if read_only:
             with self._reading() as connection:
                 return query.run(connection, text, found, params, timeout_s, max_rows)
-        with self._writing() as writing:
+        with self._writing(keeps_ids=guard.brings_no_edges(found)) as writing:
             return query.run(writing.connection, text, found, params, timeout_s, max_rows)
 
     def explain(self, text: str, params: Mapping[str, Any] | None = None) -> list[PlanStep]:
@@ -150,7 +150,7 @@ class LadybugStore:
     def delete_users(self, user_ids: Sequence[str]) -> WriteCount:
         ids = list(dict.fromkeys(user_ids))
         node = NODE_BY_LABEL["User"]
-        with self._writing() as writing:
+        with self._writing(keeps_ids=True) as writing:
             before = count(writing.connection, node)
             if ids:
                 writing.connection.execute(
@@ -182,9 +182,9 @@ class LadybugStore:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Writing]:
+    def _writing(self, *, keeps_ids: bool = False) -> Iterator[Writing]:
         self._may_write()
-        with self._explained(), self._open().writing() as writing:
+        with self._explained(), self._open().writing(keeps_ids=keeps_ids) as writing:
             yield writing
 
     def _open(self) -> Engine:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from kg.errors import StoreError
 from kg.store import GraphStore, WriteCount
 from tests.store.tables import COUNTS, edge_rows, node_rows, release, table
 
@@ -53,3 +56,13 @@ def test_a_deleted_user_can_come_back(shop: GraphStore) -> None:
     shop.upsert("User", table("User", userId=["ada"], createdAt=[99]))
     assert ("ada", 99, None) in node_rows(shop, "User", "createdAt", "modelVersion")
     assert [r for r in edge_rows(shop, "RATED") if r[0] == "ada"] == []
+
+
+def test_an_event_of_a_deleted_user_can_come_back(shop: GraphStore) -> None:
+    """It was forgotten: it may even be another one's, and is known again from then on."""
+    shop.upsert("RATED", table("RATED", src=["ada"], dst=["mug"], eventId=["r9"]))
+    shop.delete_users(["ada"])
+    again = table("RATED", src=["ben", "dan"], dst=["pen", "ink"], eventId=["r9", "r1"])
+    assert shop.upsert("RATED", again) == WriteCount(created=2)
+    with pytest.raises(StoreError, match="r9"):
+        shop.upsert("RATED", table("RATED", src=["dan"], dst=["mug"], eventId=["r9"]))

@@ -197,3 +197,36 @@ def test_behind_the_guard_the_engine_refuses_too(
         with pytest.raises(WriteRefused):
             store.query("CREATE (:User {userId: 'x'})")
         assert store.counts() == COUNTS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MATCH (u:User {userId: $id}) SET u.createdAt = 1 // CREATE",
+        "MATCH (:User)-[e:RATED]->(i:Item) WHERE i.itemId IN ['pen'] DELETE e RETURN count(*)",
+        "UNWIND $ids AS id MATCH (u:User {userId: id}) DETACH DELETE u",
+        "MATCH (u:User) RETURN u.userId AS `create`",
+    ],
+)
+def test_a_text_that_brings_no_edges(text: str) -> None:
+    """It changes nodes, or deletes."""
+    assert guard.brings_no_edges(guard.tokens(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MATCH (u:User), (i:Item) CREATE (u)-[:RATED]->(i)",
+        "MATCH (u:User), (i:Item) merge (u)-[:RATED]->(i)",
+        "MATCH (:User)-[e:RATED]->() SET e.eventId = 'r9'",
+        "MATCH (:User)-[e:RATED]->() SET e = {eventId: 'r9'}",
+        "COPY RATED FROM 'events.parquet'",
+        "LOAD FROM 'events.csv' MATCH (u:User {userId: c0}) SET u.createdAt = c1",
+        "CALL something() RETURN *",
+        "IMPORT DATABASE 'folder'",
+        "COMMIT",
+    ],
+)
+def test_a_text_that_may_bring_edges(text: str) -> None:
+    """Or that is not known to leave them what they are."""
+    assert not guard.brings_no_edges(guard.tokens(text))

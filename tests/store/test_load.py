@@ -201,6 +201,17 @@ def test_an_event_cannot_move(shop: GraphStore) -> None:
     assert shop.counts() == COUNTS
 
 
+def test_an_event_may_come_again_after_a_write_that_failed(shop: GraphStore) -> None:
+    """What was undone is not known, at whatever ends it comes; what was written is."""
+    event = {"dst": ["pen"], "eventId": ["n1"], "rating": [2.0]}
+    with pytest.raises(CountMismatch):
+        shop.upsert("RATED", table("RATED", src=["nobody"], **event))
+    assert shop.upsert("RATED", table("RATED", src=["dan"], **event)) == WriteCount(created=1)
+    assert shop.upsert("RATED", table("RATED", src=["dan"], **event)) == WriteCount(unchanged=1)
+    with pytest.raises(StoreError, match="n1"):
+        shop.upsert("RATED", table("RATED", src=["ben"], **event))
+
+
 def test_large_upserts_and_small_ones_agree(shop: GraphStore) -> None:
     """Three thousand rows, half of them known, into three thousand: the same as row by row."""
     first = table("User", userId=[f"u{k}" for k in range(3000)], createdAt=[1] * 3000)
