@@ -122,6 +122,8 @@ def keeping_versions(old: pa.Table, new: pa.Table, found: Changes) -> pa.Table:
     if VERSION not in new.column_names:
         return new
     same = (found.at >= 0) & ~found.changed_but_for_the_mark
+    if not same.any():
+        return new
     before = old[VERSION].take(pa.array(found.at, mask=found.at < 0))
     kept = pc.if_else(pa.array(same), before, new[VERSION])
     return new.set_column(new.schema.get_field_index(VERSION), VERSION, kept)

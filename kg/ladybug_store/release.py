@@ -16,6 +16,7 @@ from kg.ladybug_store.catalog import columns
 from kg.ladybug_store.columns import stored, with_nulls
 from kg.ladybug_store.engine import Writing
 from kg.ladybug_store.load import upsert_group
+from kg.ladybug_store.places import Places
 from kg.ladybug_store.replace import only_ours, wanted_edges, write_edges
 from kg.ladybug_store.tables import (
     change,
@@ -44,9 +45,12 @@ def write_release(writing: Writing, tables: ReleaseTables) -> dict[str, WriteCou
         _profiles(connection, label, rows)
         for label, rows in (("User", tables.users), ("Item", tables.items))
     ]
-    edges = [wanted_edges(connection, name, rows) for name, rows in tables.edges.items()]
+    places = Places(connection)
+    edges = [
+        wanted_edges(connection, name, rows, places=places) for name, rows in tables.edges.items()
+    ]
     if tables.item_category is not None or len(old):
-        edges.append(wanted_edges(connection, "IN_CATEGORY", tables.item_category, to=old))
+        edges.append(wanted_edges(connection, "IN_CATEGORY", tables.item_category, old, places))
     if any(e.touched for e in edges) or sum(p.rows.num_rows for p in profiles) > BULK_ROWS:
         writing.bulk()
 

@@ -15,11 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kg.changes import Changes, changes, keeping_versions
+from kg.changes import VERSION, Changes, changes, keeping_versions
 from kg.errors import CountMismatch, StoreError
 from kg.ladybug_store.catalog import columns, create_table, target
 from kg.ladybug_store.columns import stored, with_nulls
 from kg.ladybug_store.engine import Writing
+from kg.ladybug_store.few import edges_at
+from kg.ladybug_store.places import ENDS, TARGET, Ints, Places
 from kg.ladybug_store.tables import (
     Ends,
     copy,
@@ -29,11 +31,13 @@ from kg.ladybug_store.tables import (
     scan,
     value,
 )
-from kg.schema import DST, EDGE_TABLES, NODE_BY_LABEL, SRC, EdgeTable
+from kg.schema import DST, EDGE_TABLES, NODE_BY_LABEL, SRC, EdgeTable, Type
 from kg.store import WriteCount
 
 ANEW = 0.25
 """Share of a type's edges from which it is cheaper to write all of them anew."""
+MANY, SOME = 100_000, 50
+"""Edges from which some users' edges are looked at first, and how many users."""
 
 
 def replace_edges(writing: Writing, table: str, rows: pa.Table) -> WriteCount:
@@ -57,10 +61,13 @@ class Edges:
     pair: EdgeTable
     rows: pa.Table
     """In stored form"""
-    live: pa.Table
-    """src and dst of what is there now"""
+    ends: Ints
+    """[rows] `places.ENDS`"""
+    live: Ints
+    """[live] of what is there now"""
     found: Changes
     part_of: pa.ChunkedArray | None
+    places: Places
 
     @property
     def written(self) -> np.ndarray:
@@ -88,21 +95,71 @@ class Edges:
 
 
 def wanted_edges(
-    connection: Any, name: str, given: pa.Table | None, to: pa.ChunkedArray | None = None
+    connection: Any,
+    name: str,
+    given: pa.Table | None,
+    to: pa.ChunkedArray | None = None,
+    places: Places | None = None,
 ) -> Edges:
     """`to`: only live edges to these nodes are replaced; None replaces all of the table."""
     pair = EDGE_TABLES[name]
     there = columns(connection, pair.type.name)
     own = stored(pair, pair.arrow.empty_table() if given is None else given, there)
-    if last_of_each(pair, own).num_rows < own.num_rows:
-        raise StoreError(f"{name}: an edge is there twice. Nothing was written")
     own = with_nulls(own, there.keys() - set(own.column_names), there, on_edge=True)
     own = own.select([SRC, DST, *there])
-    live = scan(connection, pair, own.column_names)
-    if to is not None:
-        live = live.filter(pc.is_in(live[DST], to))
-    found = changes(live, own, [SRC, DST])
-    return Edges(pair, keeping_versions(live, own, found), live.select([SRC, DST]), found, to)
+    places = places or Places(connection)
+    ends = places.ends(pair, own)
+    _once_each(pair, own, ends)
+    live, found = _compared(connection, places, pair, own, ends, to)
+    rows = keeping_versions(live, own, found)
+    return Edges(pair, rows, ends, live[ENDS].to_numpy(), found, to, places)
+
+
+def _once_each(pair: EdgeTable, rows: pa.Table, ends: Ints) -> None:
+    known = np.sort(ends[ends >= 0])
+    strangers = rows.filter(pa.array(ends < 0))
+    distinct = last_of_each(pair, strangers).num_rows
+    if (known[1:] == known[:-1]).any() or distinct < strangers.num_rows:
+        raise StoreError(f"{pair.name}: an edge is there twice. Nothing was written")
+
+
+def _compared(
+    connection: Any,
+    places: Places,
+    pair: EdgeTable,
+    own: pa.Table,
+    ends: Ints,
+    to: pa.ChunkedArray | None,
+) -> tuple[pa.Table, Changes]:
+    """What is live, and how `own` differs from it. Where one column shows that all edges that stay
+    are others, the others are not read: of a release of another moment, say."""
+    wanted = own.drop_columns([SRC, DST]).add_column(0, ENDS, pa.array(ends))
+    names = wanted.column_names[1:]
+    going = None if to is None else pa.array(places.of(pair.dst, to))
+    telling = _telling(connection, pair, own)
+    for some in ([telling], names) if telling else (names,):
+        live = places.scan(pair, some)
+        if going is not None:
+            live = live.filter(pc.is_in(pc.bit_wise_and(live[ENDS], TARGET), going))
+        found = changes(live, wanted.select([ENDS, *some]), [ENDS])
+        if len(found.changed) == np.count_nonzero(found.at >= 0):
+            break
+    return live, found
+
+
+def _telling(connection: Any, pair: EdgeTable, own: pa.Table) -> str | None:
+    """A column in which all edges of some users that stay are others, where there are many."""
+    if own.num_rows < MANY:
+        return None
+    kinds = columns(connection, pair.type.name)
+    names = [n for n, kind in kinds.items() if n != VERSION and kind is not Type.STRINGS]
+    asked = own[SRC].take(pa.array(np.linspace(0, own.num_rows - 1, SOME, dtype=np.int64)))
+    users = pc.unique(asked.combine_chunks())
+    there = edges_at(connection, pair, names, users, SRC)
+    theirs = own.filter(pc.is_in(own[SRC], users)).select([SRC, DST, *names])
+    found = changes(there, theirs, [SRC, DST])
+    stay = found.at >= 0
+    return next((n for n in names if stay.any() and found.differs[n][stay].all()), None)
 
 
 def write_edges(
@@ -135,7 +192,7 @@ def _in_place(writing: Writing, table: Edges) -> None:
         return
     before = count(connection, pair)
     rows = table.rows.take(pa.array(table.written))
-    deleted = table.live.take(pa.array(table.deleted))
+    deleted = table.places.keys(pair, table.live[table.deleted])
     if deleted.num_rows:
         a, b = NODE_BY_LABEL[pair.src], NODE_BY_LABEL[pair.dst]
         ends = pattern(pair).replace(f"a:{a.label}", f"a:{a.label} {{{a.key}: c0}}", 1)
@@ -175,14 +232,14 @@ def _anew(writing: Writing, name: str, tables: Mapping[str, Edges], going: pa.Ch
 
 
 def _check_ends(connection: Any, table: Edges, going: pa.ChunkedArray) -> None:
-    """Of edges that are new or others, and of those that would lose an end."""
-    rows = table.rows.take(pa.array(table.written))
-    if table.pair.dst == "Category" and len(going):
-        lost = table.rows.filter(pc.is_in(table.rows[DST], going))
-        rows = pa.concat_tables([rows, lost])
-    if rows.num_rows:
-        without = going if table.pair.dst == "Category" else None
-        Ends(connection, table.pair, without).check(rows)
+    """Of edges whose ends were not there, and of those that would lose one."""
+    lost = table.ends < 0
+    without = going if table.pair.dst == "Category" and len(going) else None
+    if without is not None:
+        lost |= pc.is_in(table.rows[DST], without).to_numpy()
+    if lost.any():
+        rows = table.rows.filter(pa.array(lost))
+        Ends(connection, table.pair, without).check(rows, of=table.rows.num_rows)
 
 
 def _compare(pair: EdgeTable, expected: int, found: int) -> None:

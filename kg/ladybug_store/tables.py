@@ -156,8 +156,9 @@ class Ends:
             going = frame_of(pa.table({"key": without}))
             self._keys[target.dst] = self._keys[target.dst].join(going, on="key", how="anti")
 
-    def check(self, rows: pa.Table) -> None:
-        """Raises `CountMismatch` with how many rows miss an end, and one such key."""
+    def check(self, rows: pa.Table, of: int | None = None) -> None:
+        """Raises `CountMismatch` with how many rows (`of` so many) miss an end, and one such
+        key."""
         frame = frame_of(rows.select([SRC, DST]))
         strangers = {
             end: self._strangers(frame[end], label)
@@ -169,8 +170,8 @@ class Ends:
         end = SRC if len(strangers[SRC]) else DST
         label = self._target.src if end == SRC else self._target.dst
         raise CountMismatch(
-            f"{self._target.name}: {missing.height} of {frame.height} rows have an end that is not "
-            f"in the store, such as {label} {short(strangers[end][0])}; load it first. "
+            f"{self._target.name}: {missing.height} of {of or frame.height} rows have an end that "
+            f"is not in the store, such as {label} {short(strangers[end][0])}; load it first. "
             f"No {self._target.name} was written"
         )
 
