@@ -32,7 +32,7 @@ from kg.profile import PROFILE_OF
 from kg.schema import DST, EDGE_TABLES, NODE_BY_LABEL, SRC, EdgeTable
 from kg.store import WriteCount
 
-ONE_BY_ONE = 400
+ONE_BY_ONE = 600
 """Edges of the type for each user asked for, from which asking one by one is the faster way."""
 NO_QUESTION = 10
 """Users, up to whom it costs less than to count the edges."""
