@@ -117,8 +117,9 @@ def test_an_event_of_another_process_is_known(path: Path) -> None:
 
 
 def test_another_process_writes_while_this_one_reads(path: Path) -> None:
-    """Its last writer has closed, a reader has not: the open file is the same to us."""
-    write = "store.upsert('RATED', table('RATED', src=['ben'], dst=['mug'], eventId=['p1']))"
+    """Its last writer has closed, a reader has not. No more events are there than before."""
+    upsert = "store.upsert('RATED', table('RATED', src=['ben'], dst=['mug'], eventId=['p1']))"
+    write = f"store.delete_users(['ada']); {upsert}"
     with open_store(url(path), read_only=True):
         with open_store(url(path)) as first:
             first.upsert("RATED", rated("n1"))
@@ -213,8 +214,9 @@ def test_a_commit_that_failed_is_none(path: Path) -> None:
 
 
 def test_a_large_upsert_is_known(store: GraphStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It goes another way, and adds what it brings."""
+    """It goes another way. No more events are there than before."""
     store.upsert("RATED", rated("n1"))
+    store.delete_users(["ada"])
     with monkeypatch.context() as patch:
         patch.setattr("kg.ladybug_store.load.MERGE_BELOW", 1_000_000)
         store.upsert("RATED", rated("n2"))
