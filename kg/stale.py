@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kg.around import listeners_of, together
-from kg.schema import BEHAVIOURS, DST, EDGE_TABLES, SOCIAL, SRC
+from kg.schema import BEHAVIOURS, DST, SOCIAL, SRC
 from kg.store import GraphStore, WriteCount
 
 MARK = "staleSince"
@@ -48,18 +48,23 @@ def users_in(parts: Iterable[Path], table: str) -> pa.Array:
 
 @dataclass
 class Watch:
-    """Marks the users of a load: before its edges are written, and after."""
+    """Marks the users of a load: all of them before its edges are written, afterwards those whose
+    edges came or changed. A whole export that is loaded anew each night makes few profiles due."""
 
     store: GraphStore
     users: pa.Array
+    of_table: dict[str, pa.Array]
     at: int
     begun: bool = False
 
     @classmethod
     def of(cls, store: GraphStore, tables: Mapping[str, Sequence[Path]], at: int | None) -> Watch:
         """Of nobody, where no release is live yet."""
-        touched = [users_in(p, t) for t, p in tables.items()] if has_profiles(store) else []
-        return cls(store, together(*touched), int(time.time()) if at is None else at)
+        live = has_profiles(store)
+        told = [t for t in tables if live and t in (*BEHAVIOURS, *SOCIAL)]
+        of_table = {t: users_in(tables[t], t) for t in told}
+        users = together(*of_table.values())
+        return cls(store, users, of_table, int(time.time()) if at is None else at)
 
     def before(self) -> None:
         """Once, when the users are there and their edges are not yet."""
@@ -68,16 +73,22 @@ class Watch:
             mark(self.store, unmarked(self.store, self.users), at=self.at)
 
     def after(self, written: Mapping[str, WriteCount]) -> None:
-        """The same again, or, where the load changed nothing, as if it had never been."""
-        edges = [count for table, count in written.items() if table in EDGE_TABLES]
+        """The same again for users at edges that came or changed; for the others as if the load had
+        never been."""
         if not len(self.users):
             return
-        if any(count.created or count.updated for count in edges):
-            mark(self.store, self.users, at=self.at + 1)
-        else:
-            found = marks(self.store)
-            ours = pc.and_(pc.equal(found[MARK], self.at), pc.is_in(found["userId"], self.users))
-            clear(self.store, found.filter(ours))
+        touched = together(
+            *(
+                users
+                for table, users in self.of_table.items()
+                if written[table].created or written[table].updated
+                for users in written[table].touched or (users,)
+            )
+        )
+        mark(self.store, touched, at=self.at + 1)
+        found = marks(self.store)
+        ours = pc.and_(pc.equal(found[MARK], self.at), pc.is_in(found["userId"], self.users))
+        clear(self.store, found.filter(ours))
 
 
 def mark(store: GraphStore, users: pa.Array | Sequence[str], *, at: int) -> None:

@@ -27,13 +27,19 @@ class WriteCount:
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
+    touched: tuple[pa.Array, ...] | None = field(default=None, compare=False, repr=False)
+    """Keys of the users at the edges that were created or updated, perhaps of a few more; None
+    where the store does not tell: of nodes, and of a bulk load."""
 
     def __add__(self, other: WriteCount) -> WriteCount:
+        told = [c.touched for c in (self, other) if c.created or c.updated]
+        known = [t for t in told if t is not None]
         return WriteCount(
             self.created + other.created,
             self.updated + other.updated,
             self.unchanged + other.unchanged,
             self.deleted + other.deleted,
+            sum(known, ()) if len(known) == len(told) else None,
         )
 
 

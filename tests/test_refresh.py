@@ -150,6 +150,21 @@ def test_a_load_of_what_is_known_marks_nobody_else(live: GraphStore, tmp_path: P
     assert profiles(live)[users[0]] == before
 
 
+def test_an_export_loaded_anew_marks_those_it_has_news_of(live: GraphStore, tmp_path: Path) -> None:
+    """As each night: everything that was ever told, with one new event among it. Whoever was marked
+    before stays so."""
+    users, items = users_and_items(live)
+    first, waits = tmp_path / "first", tmp_path / "waits"
+    told = [(u, i) for u in users for i in items[:2]]
+    first.mkdir(), waits.mkdir()
+    ingest(reviews(first, told), live, now=NOW)
+    refresher(live, tmp_path).refresh_stale(now=NOW)
+    ingest(reviews(waits, [(users[3], items[3])], at=NOW - 500), live, now=NOW + 1)
+    again = ingest(reviews(tmp_path, [*told, (users[1], items[2])]), live, now=NOW + 5)
+    assert again["REVIEWED"] == WriteCount(created=1, unchanged=len(told))
+    assert stale(live) == {users[1], users[3]}
+
+
 def test_before_the_first_publish_nobody_is_marked(
     shop: tuple[Staged, Path], tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ from kg.ladybug_store.tables import (
 )
 from kg.schema import DST, SRC, EdgeTable
 from kg.store import WriteCount
+from kg.touched import users_at
 
 GROUP_ROWS, GROUP_BYTES = 2_000_000, 1 << 28
 """Batches of an upsert are taken together up to this size: each group reads the table once."""
@@ -116,7 +117,17 @@ def _by_merging(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount:
     if event and created and created != new:  # ids that may be known became edges
         writing.ids.forget(event)  # most likely of edges that have gone: the next look finds none
         _check_not_moved(connection, event, rows)
-    return WriteCount(created, updated, unchanged=rows.num_rows - created - updated)
+    # which of the rows it was is not asked: they are few beside all
+    return WriteCount(
+        created,
+        updated,
+        unchanged=rows.num_rows - created - updated,
+        touched=_users_at(kind, rows) if created or updated else None,
+    )
+
+
+def _users_at(kind: Target, rows: pa.Table) -> tuple[pa.Array, ...] | None:
+    return users_at(kind, rows) if isinstance(kind, EdgeTable) else None
 
 
 def _check_not_moved(connection: Any, event: EdgeTable, rows: pa.Table) -> None:
@@ -168,6 +179,7 @@ def _by_difference(writing: Writing, kind: Target, rows: pa.Table) -> WriteCount
         created=created.num_rows,
         updated=changed.num_rows,
         unchanged=rows.num_rows - created.num_rows - changed.num_rows,
+        touched=_users_at(kind, pa.concat_tables([created, changed])),
     )
 
 

@@ -109,7 +109,7 @@ def create_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
 
 
 def merge_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
-    """`n` says how many there are now, `other` how many of them say other than before."""
+    """`n` says how many there are now, `other` which of them say other than before."""
     key = kind.type.key
     return (
         f"{_each(columns)}"
@@ -161,7 +161,7 @@ def create_edges(kind: EdgeKind, columns: Sequence[str]) -> str:
 
 def merge_edges(kind: EdgeKind, columns: Sequence[str]) -> str:
     """For types without a key of their own: one edge a pair. `n` says how many pairs were found,
-    `other` how many edges say other than before."""
+    `other` which edges say other than before."""
     return (
         f"{_ends(kind, columns)}"
         f"MERGE (a)-[e:{quoted(kind.table.type.name)}]->(b)"
@@ -244,7 +244,7 @@ def _set(name: str, columns: Sequence[str], *, leave: Sequence[str]) -> str:
 
 
 def _change(name: str, columns: Sequence[str], *, leave: Sequence[str]) -> str:
-    """SET, with a count of what was there and of what was other before."""
+    """SET, with a count of what was there, and the places of what was other before."""
     differs = [
         f"({name}.{quoted(c)} IS NULL) <> ({_p(columns, c)} IS NULL) "
         f"OR {name}.{quoted(c)} <> {_p(columns, c)}"
@@ -252,9 +252,9 @@ def _change(name: str, columns: Sequence[str], *, leave: Sequence[str]) -> str:
         if c not in leave
     ]
     if not differs:
-        return f"\nRETURN count({name}) AS n, 0 AS other"
+        return f"\nRETURN count({name}) AS n, [] AS other"
     return (
-        f"\nWITH {name}, k, CASE WHEN {' OR '.join(differs)} THEN 1 ELSE 0 END AS differs"
+        f"\nWITH {name}, k, CASE WHEN {' OR '.join(differs)} THEN k END AS differs"
         f"{_set(name, columns, leave=leave)}"
-        f"\nRETURN count({name}) AS n, sum(differs) AS other"
+        f"\nRETURN count({name}) AS n, collect(differs) AS other"
     )

@@ -38,6 +38,7 @@ from kg.neo4j_store.schedule import edge_rounds, node_round
 from kg.neo4j_store.writers import write_rounds
 from kg.schema import DST, SRC
 from kg.store import WriteCount
+from kg.touched import users_at
 
 DELETE_USERS = 500
 """Users in one deleting transaction: each takes all its edges along."""
@@ -204,8 +205,12 @@ def _merge_part(
     expect(kind, found["n"], part.num_rows)
     counters = result.consume().counters
     created = counters.nodes_created + counters.relationships_created
-    updated = updated_of(part, _keys_of(kind), other=found["other"], created=created)
-    return WriteCount(created, updated, unchanged=part.num_rows - created - updated)
+    other = found["other"]
+    updated = updated_of(part, _keys_of(kind), other=len(other), created=created)
+    # of rows that say nothing beside their keys, those that are new are not told from the others
+    changed = part.take(pa.array(other, pa.int64())) if other or not created else part
+    touched = users_at(kind.table, changed) if isinstance(kind, EdgeKind) else None
+    return WriteCount(created, updated, part.num_rows - created - updated, touched=touched)
 
 
 def _keys_of(kind: NodeKind | EdgeKind) -> tuple[str, ...]:
@@ -244,16 +249,21 @@ def _merge_events(
     at = np.array(found["at"], np.int64)
     known = rows.take(pa.array(at))
     _refuse_moved(kind, key, known, found["src"], found["dst"])
-    other = 0
+    other = known.slice(0, 0)
     if known.num_rows:
         result = run(tx, text.set_edges(kind, key, known.column_names), **params(known))
         done = result.single(strict=True)
         expect(kind, done["n"], known.num_rows)
-        other = done["other"]
+        other = known.take(pa.array(done["other"], pa.int64()))
     is_new = np.ones(rows.num_rows, bool)
     is_new[at] = False
     new = rows.filter(pa.array(is_new))
-    return WriteCount(create(tx, kind, new), other, unchanged=known.num_rows - other)
+    return WriteCount(
+        create(tx, kind, new),
+        other.num_rows,
+        unchanged=known.num_rows - other.num_rows,
+        touched=users_at(kind.table, new) + users_at(kind.table, other),
+    )
 
 
 def _refuse_moved(

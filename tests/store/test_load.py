@@ -122,6 +122,34 @@ def test_an_upsert_says_what_it_did_to_ties(shop: GraphStore) -> None:
     assert shop.upsert("FOLLOWS", rows) == WriteCount(created=1, updated=1, unchanged=1)
 
 
+def touched(count: WriteCount) -> set[str]:
+    assert count.touched is not None
+    return {key for keys in count.touched for key in keys.to_pylist()}
+
+
+def test_an_upsert_tells_whose_edges_came_or_changed(shop: GraphStore) -> None:
+    """One new event and one that says other than before, among all that are known."""
+    known = SHOP["RATED"].to_pylist()
+    other = {**known[0], "rating": 1.25}
+    new = {**known[-1], "eventId": "new", "src": "dan"}
+    rows = pa.Table.from_pylist([*known[1:], other, new], schema=SHOP["RATED"].schema)
+    assert touched(shop.upsert("RATED", rows)) == {"ada", "dan"}
+    assert shop.upsert("RATED", rows) == WriteCount(unchanged=5)
+
+
+def test_of_a_tie_both_ends_are_told(shop: GraphStore) -> None:
+    """Each reads the other, or is read."""
+    rows = table("FOLLOWS", src=["dan", "ben"], dst=["cleo", "ada"], since=[1, 5])
+    assert touched(shop.upsert("FOLLOWS", rows)) == {"dan", "cleo"}
+
+
+def test_writes_together_tell_of_all_or_of_none() -> None:
+    """One that does not tell leaves nothing known; one that changed nothing has nothing to tell."""
+    a, b = (WriteCount(created=1, touched=(pa.array([key]),)) for key in "ab")
+    assert touched(a + b + WriteCount(unchanged=3)) == {"a", "b"}
+    assert (a + WriteCount(created=1)).touched is None
+
+
 def test_an_upsert_of_what_is_there_keeps_the_values(shop: GraphStore) -> None:
     """Values after a second load are those of the first."""
     columns = ("eventId", "at", "weight", "rating", "title", "text", "helpful")
