@@ -31,7 +31,8 @@ def refresh(
 ) -> None:
     """Profile anew the users whose edges changed since the last publish, and nobody else.
 
-    Every load marks the users it bears on; this takes the marks away. The model, its calibrations
+    Every load marks the users whose edges it brought or changed; this takes the marks away. A whole
+    export may be loaded each night: what is known already marks nobody. The model, its calibrations
     and the item side stay those of the live release: `kg retrain` renews them.
 
     \b
