@@ -180,11 +180,25 @@ def on_catalogue(catalogue: Catalogue, graph: GraphTables) -> GraphTables:
         item = place[rows_of(table, "dst", len(place), kind)]
         at = table.schema.get_field_index("dst")
         behaviour[kind] = table.set_column(at, "dst", pa.array(item, pa.int64()))
+    alone = items_alone(catalogue)
     return replace(
         graph,
+        items=alone.items,
+        categories=alone.categories,
+        behaviour=behaviour,
+        item_category=alone.item_category,
+        category_parent=alone.category_parent,
+    )
+
+
+def items_alone(catalogue: Catalogue) -> GraphTables:
+    """The catalogue's items and categories, and nobody."""
+    return GraphTables(
+        users=pa.table({"userId": pa.array([], pa.string())}),
         items=catalogue.said.add_column(0, "itemId", catalogue.items),
         categories=catalogue.categories,
-        behaviour=behaviour,
+        behaviour={},
+        social={},
         item_category=catalogue.item_category,
         category_parent=catalogue.category_parent,
     )

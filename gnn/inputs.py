@@ -77,6 +77,23 @@ class Friends:
     edge: Tensor
 
 
+@dataclass(frozen=True)
+class ItemRows:
+    """I items by the rows of the model's tables."""
+
+    id_row: Ints
+    """[I] -1 for items it has never seen"""
+    category_indptr: Ints
+    """[I + 1]"""
+    category: Ints
+    category_weight: np.ndarray
+
+
+def item_rows(graph: GraphTables, known: Vocabulary) -> ItemRows:
+    """Raises GraphError where categories are nested in a circle."""
+    return ItemRows(_index_in(graph.items["itemId"], known.items), *_memberships(graph, known))
+
+
 EVENT_COLUMNS = ("user", "item", "at", "relation", "value", "positive", "review")
 
 
@@ -142,9 +159,11 @@ def inputs(
     seen: Seen,
     known: Vocabulary,
     device: torch.device,
+    items: ItemRows | None = None,
 ) -> Inputs:
-    """Raises GraphError for tables that do not fit together, ModelError for text vectors of
-    another width than the model learned from."""
+    """`items` are the graph's, where they stand already. Raises GraphError for tables that do not
+    fit together, ModelError for text vectors of another width than the model learned from."""
+    items = items or item_rows(graph, known)
     item_text, review_text = _text(graph, text, known)
     flat = events(graph)
     row_of = {name: k for k, name in enumerate(known.relations)}
@@ -163,7 +182,6 @@ def inputs(
         at = np.flatnonzero(written)
         at = at[has[flat.edge[at]]]
         review[at] = flat.edge[at]
-    indptr, category, weight = _memberships(graph, known)
     friends = tuple(
         Friends(
             t.kind, known.social.index(t.kind), on(t.user), on(t.other), on(t.since), on(t.edge)
@@ -175,8 +193,8 @@ def inputs(
         flat, moment(flat, seen), on(flat.user), on(flat.item), on(flat.at), on(relation),
         on(flat.value), on(flat.positive), on(review),
         on(np.searchsorted(flat.user, np.arange(flat.n_users + 1))),
-        friends, on(_index_in(graph.items["itemId"], known.items)),
-        on(indptr), on(category), on(weight),
+        friends, on(items.id_row),
+        on(items.category_indptr), on(items.category), on(items.category_weight),
         None if item_text is None else on(item_text.astype(np.float32)),
         None if review_text is None else on(review_text.astype(np.float32)),
     )  # fmt: skip

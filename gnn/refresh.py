@@ -4,17 +4,25 @@ Nobody else is touched, and the work grows with these users alone."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from gnn.attribute_model import AttributeModel
-from gnn.catalogue import Catalogue, on_catalogue, places_of, scorer_on, with_newcomers
+from gnn.catalogue import (
+    Catalogue,
+    items_alone,
+    on_catalogue,
+    places_of,
+    scorer_on,
+    with_newcomers,
+)
 from gnn.columns import attributes
 from gnn.fitted import Fitted, final_window
 from gnn.graph import Ints, events
-from gnn.inputs import inputs
+from gnn.inputs import ItemRows, inputs, item_rows
 from gnn.portrait import Standing, category_interests, item_interests, look_at
 from gnn.profile_tables import Claim, similar_table, user_table
 from gnn.similar import nearest_users
@@ -34,6 +42,11 @@ class Kept:
     catalogue: Catalogue
     attribute: AttributeModel | None = None
     """Guesses an attribute, where the release does"""
+
+    @cached_property
+    def item_rows(self) -> ItemRows:
+        """Of the catalogue's items"""
+        return item_rows(items_alone(self.catalogue), self.trained.model.known)
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,12 @@ def profile_users(
     reviews = None if text is None else TextVectors(reviews=text.reviews)
     window = final_window(events(graph), as_of, fitted.horizon_days)
     known = inputs(
-        graph, reviews, window.seen, trained.model.known, trained.model.type_weight.device
+        graph,
+        reviews,
+        window.seen,
+        trained.model.known,
+        trained.model.type_weight.device,
+        None if new else kept.item_rows,
     )
     scorer = scorer_on(catalogue, trained, known)
     claim = Claim(version, as_of, fitted.horizon_days)
