@@ -31,6 +31,15 @@ class WriteCount:
     """Keys of the users at the edges that were created or updated, perhaps of a few more; None
     where the store does not tell: of nodes, and of a bulk load."""
 
+    def numbers(self) -> dict[str, int]:
+        """To be shown: how many, and never who."""
+        return {
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "deleted": self.deleted,
+        }
+
     def __add__(self, other: WriteCount) -> WriteCount:
         told = [c.touched for c in (self, other) if c.created or c.updated]
         known = [t for t in told if t is not None]

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import time
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -161,7 +161,7 @@ def _ingest(staged: Staged, url: str, move: Progress) -> _Loaded:
         [f"{stale:,} users wait for a refresh: kg refresh"] if stale else [],
         {
             "store": url,
-            "loaded": {name: asdict(count) for name, count in written.items()},
+            "loaded": {name: count.numbers() for name, count in written.items()},
             "stale": stale,
         },
     )

@@ -77,7 +77,7 @@ def refresh(
                 "users": done.users,
                 "asOf": done.as_of,
                 "newItems": done.new_items,
-                "written": {name: vars(count) for name, count in done.written.items()},
+                "written": {name: count.numbers() for name, count in done.written.items()},
             }
         )
         return

@@ -202,7 +202,7 @@ def _published(done: Published, as_json: bool) -> None:
                 "version": done.card.version,
                 "gates": [g.model_dump() for g in done.gates],
                 "forced": done.forced,
-                "written": {name: vars(count) for name, count in done.written.items()},
+                "written": {name: count.numbers() for name, count in done.written.items()},
             }
         )
         return

@@ -64,6 +64,21 @@ def test_a_second_load_changes_nothing(url: str, reviews: str, capsys: Output) -
         assert store.counts() == {"User": 2, "Item": 2, "REVIEWED": 2}
 
 
+def test_a_load_of_something_new_says_how_much_and_not_whose(
+    url: str, reviews: str, tmp_path: Path, capsys: Output
+) -> None:
+    """A review more, in a file of all of them."""
+    load_json(capsys, url, "amazon", reviews)
+    more = tmp_path / "more.jsonl"
+    line = '{"reviewerID": "a", "asin": "y", "overall": 4.0, "unixReviewTime": 1600200000}'
+    more.write_text(f"{REVIEWS}{line}\n", encoding="utf-8")
+    found = load_json(capsys, url, "amazon", str(more))["loaded"]
+    assert set(found["User"]) == {"created", "updated", "unchanged", "deleted"}
+    kinds = [found[name] for name in ("REVIEWED", "RATED") if name in found]
+    assert sum(count["created"] for count in kinds) == 1
+    assert all(isinstance(n, int) for count in found.values() for n in count.values())
+
+
 def test_rejects_are_kept(url: str, reviews: str, tmp_path: Path, capsys: Output) -> None:
     """A rejected row is in the file named by --rejects, with line and reason."""
     path = tmp_path / "bad.jsonl"
