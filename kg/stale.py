@@ -79,10 +79,10 @@ class Watch:
             return
         touched = together(
             *(
-                users
-                for table, users in self.of_table.items()
+                keys
+                for table, everyone in self.of_table.items()
                 if written[table].created or written[table].updated
-                for users in written[table].touched or (users,)
+                for keys in written[table].touched or (everyone,)
             )
         )
         mark(self.store, touched, at=self.at + 1)
