@@ -27,6 +27,7 @@ from gnn.graph import Events, Seen, events
 from gnn.inputs import Vocabulary, inputs
 from gnn.model import Encoder
 from gnn.ranker_fit import fit_ranker
+from gnn.retrieval import choose_weight, product_scores
 from gnn.score import Scorer
 from gnn.tables import GraphTables
 
@@ -36,8 +37,6 @@ LOOKED_AT = 2_000
 """Of them, those that choose the epoch"""
 EVERY = 2
 """Epochs from one look to the next"""
-BESIDE = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0)
-"""Weights of the band in one inner product with the encoder"""
 
 Rows = list[dict[str, Any]]
 
@@ -57,8 +56,9 @@ def judged_published(
     scorer = replace(scorer, fusion=fused)
     ranker, figures = fit_ranker(scorer, choosing, seed=seed)
     print(f"seed {seed}: {fused!r}; linear {linear!r}; ranker {figures}\n", flush=True)
-    weight = _beside(scorer, choosing)
-    scores = _scores(replace(scorer, ranker=ranker), linear, weight)
+    weight, tried = choose_weight(scorer, choosing)
+    print(f"seed {seed}: band in one product {weight}: {tried}\n", flush=True)
+    scores = _scores(replace(scorer, ranker=ranker, beside=weight), linear)
     rows = [
         {**row, "users": name}
         for name, on in (("others", others), ("all", whole))
@@ -111,30 +111,7 @@ def _encoder(scorer: Scorer) -> Callable[[Ints], dict[str, Tensor]]:
     return lambda users: {"encoder": scorer.encoder_scores(users)}
 
 
-def _one_product(scorer: Scorer, users: Ints, encoder: Tensor, weight: float) -> Tensor:
-    """[B, I] user · item + bias, the user's vector and the item's each followed by their part in
-    the linear filter's band, which is a sum over the user's items, too."""
-    rows = scorer.blend.interactions[users]
-    n = np.maximum(np.diff(rows.indptr), 1)[:, None]
-    band = scorer.blend.linear.band(rows) / np.sqrt(n, dtype=np.float32)
-    return torch.add(encoder, torch.from_numpy(band).to(encoder.device), alpha=weight)
-
-
-def _beside(scorer: Scorer, choosing: Task) -> float:
-    """Weight of the band that ranks best for these users."""
-
-    def scores(users: Ints) -> dict[str, Tensor]:
-        encoder = scorer.encoder_scores(users)
-        return {str(w): _one_product(scorer, users, encoder, w) for w in BESIDE}
-
-    worth = {
-        float(weight): float((m.figures["recall@20"] + m.figures["ndcg@20"]).mean())
-        for weight, m in measure(choosing, scores, top_only=True).items()
-    }
-    return max(worth, key=lambda weight: worth[weight])
-
-
-def _scores(scorer: Scorer, linear: Fusion, weight: float) -> Callable[[Ints], dict[str, Tensor]]:
+def _scores(scorer: Scorer, linear: Fusion) -> Callable[[Ints], dict[str, Tensor]]:
     arms = {
         "two hops": Fusion(encoder=0, two_hop=1, out=0.5),
         "two hops + band": Fusion(encoder=0, two_hop=1, out=0.5, band=0.35),
@@ -147,8 +124,8 @@ def _scores(scorer: Scorer, linear: Fusion, weight: float) -> Callable[[Ints], d
         term = scorer.blend.terms(users, encoder)
         out = {"popularity": popular.repeat(len(users), 1)}
         out |= {name: weights.apply(term) for name, weights in arms.items()}
-        beside = _one_product(scorer, users, encoder, weight)
-        out |= {"encoder": encoder, "encoder + band, one product": beside}
+        product = product_scores(scorer, users, encoder, scorer.beside)
+        out |= {"encoder": encoder, "encoder + band, one product": product}
         out["weighted sum"] = scorer.fusion.apply(term)
         return {**out, "fused": scorer.fuse(users, term)}
 

@@ -37,6 +37,7 @@ from gnn.evaluate import Ints, Task, measure, table
 from gnn.fusion import Fusion, standard
 from gnn.graph import Events, events
 from gnn.quality import JUDGED, Trial, popular_order
+from gnn.retrieval import product_scores
 from gnn.score import Scorer
 from gnn.split import Part
 from gnn.tables import GraphTables, TextVectors
@@ -220,7 +221,8 @@ def ours(scorer: Scorer) -> Callable[[Ints], dict[str, Tensor]]:
     def scores(users: Ints) -> dict[str, Tensor]:
         encoder = scorer.encoder_scores(users)
         term = scorer.blend.terms(users, encoder)
-        out = {"encoder": encoder}
+        product = product_scores(scorer, users, encoder, scorer.beside)
+        out = {"encoder": encoder, "encoder + band, one product": product}
         if scorer.ranker is not None:
             out["weighted sum"] = replace(scorer, ranker=None).fuse(users, term)
         return {**out, "fused": scorer.fuse(users, term)}

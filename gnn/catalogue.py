@@ -54,7 +54,7 @@ class Catalogue:
 def catalogue_of(graph: GraphTables, scorer: Scorer) -> Catalogue:
     """As of the scorer's moment."""
     encoded, weights = scorer.encoded, scorer.fusion
-    filtered = bool(weights.two_hop or weights.band or scorer.ranker)
+    filtered = bool(weights.two_hop or weights.band or scorer.ranker or scorer.beside)
     return Catalogue(
         items=strings(graph.items["itemId"]),
         vector=encoded.item,
@@ -214,13 +214,14 @@ def scorer_on(catalogue: Catalogue, trained: Trained, known: Inputs) -> Scorer:
         reviews=None,
         states=torch.from_numpy(catalogue.vector).to(device) / trained.model.scale,
     )
-    linear = catalogue.linear or _nothing(len(catalogue))
+    linear = catalogue.linear or no_filter(len(catalogue))
     return Scorer(
-        trained.model, known, moment, trained.fusion, 0, trained.seed, linear, trained.ranker
-    )
+        trained.model, known, moment, trained.fusion, 0, trained.seed, linear, trained.ranker,
+        trained.beside,
+    )  # fmt: skip
 
 
-def _nothing(items: int) -> LinearFilter:
+def no_filter(items: int) -> LinearFilter:
     """A filter nobody asks."""
     empty = sp.csr_matrix((0, items), dtype=np.float32)
     return LinearFilter(empty.T.tocsr(), empty, np.zeros(items, np.float32), None, None)

@@ -82,9 +82,13 @@ def worth_of(scores: Tensor, target: Tensor, count: Tensor) -> Tensor:
     return hit.sum(1) / count + (hit * discount).sum(1) / ideal[count.clamp(max=k)]
 
 
-def shortlist(task: Task, terms: Callable[[Ints], Callable[[str], Tensor]]) -> Shortlist:
-    """`terms` gives a block of users' terms over all items."""
-    parts = list(_shortlists(task, terms))
+def shortlist(
+    task: Task,
+    terms: Callable[[Ints], Callable[[str], Tensor]],
+    names: tuple[str, ...] = NAMES,
+) -> Shortlist:
+    """`terms` gives a block of users' terms over all items, the encoder's among them."""
+    parts = list(_shortlists(task, terms, names))
     width = max(p.is_target.shape[1] for p in parts)
 
     def joined(pieces: list[Tensor], fill: float) -> Tensor:
@@ -92,18 +96,18 @@ def shortlist(task: Task, terms: Callable[[Ints], Callable[[str], Tensor]]) -> S
         return torch.cat(pad)
 
     return Shortlist(
-        {name: joined([p.terms[name] for p in parts], float("-inf")) for name in NAMES},
+        {name: joined([p.terms[name] for p in parts], float("-inf")) for name in names},
         joined([p.is_target.float() for p in parts], 0) > 0,
         torch.cat([p.count for p in parts]),
     )
 
 
 def _shortlists(
-    task: Task, terms: Callable[[Ints], Callable[[str], Tensor]]
+    task: Task, terms: Callable[[Ints], Callable[[str], Tensor]], names: tuple[str, ...]
 ) -> Iterator[Shortlist]:
     for block in task.blocks():
         term = terms(block.users)
-        full = {name: term(name) for name in NAMES}
+        full = {name: term(name) for name in names}
         device = full["encoder"].device
         seen = cells(block.seen_indptr, block.seen, device)
         for scores in full.values():

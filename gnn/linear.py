@@ -89,6 +89,15 @@ class LinearFilter:
         """[I] D_i^-out"""
         return _power(self.users_of_item, -out)
 
+    def user_band(self, rows: sp.csr_matrix) -> Scores:
+        """[B, k] users' part of the band, over the root of how many items they have; zeros of
+        users without items. k is 0 without a band."""
+        if self.into_band is None:
+            return np.zeros((rows.shape[0], 0), np.float32)
+        into = np.asarray(rows @ self.into_band, np.float32)
+        n = np.asarray(rows.sum(1), np.float32).reshape(-1, 1)
+        return np.asarray(into / np.sqrt(np.maximum(n, 1)), np.float32)
+
     def band(self, rows: sp.csr_matrix) -> Scores:
         """[B, I]; zeros without a band"""
         if self.into_band is None or self.out_of_band is None:
@@ -111,8 +120,9 @@ class LinearFilter:
 
     @cached_property
     def band_of_items(self) -> Scores:
-        """[I, k] D_i^1/2 V"""
-        assert self.out_of_band is not None
+        """[I, k] D_i^1/2 V; k is 0 without a band"""
+        if self.out_of_band is None:
+            return np.zeros((len(self.users_of_item), 0), np.float32)
         return np.ascontiguousarray(self.out_of_band.T)
 
 

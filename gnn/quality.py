@@ -16,6 +16,7 @@ from gnn.errors import GraphError
 from gnn.evaluate import REPEATS, Ints, Task, TaskOf, measure, repeat_share, table, task
 from gnn.fusion import Fusion
 from gnn.graph import Events, Seen
+from gnn.retrieval import product_scores
 from gnn.score import Scorer
 from gnn.split import Part, Split
 
@@ -136,7 +137,8 @@ def judge(
             out["own history"] = term("own") + order
         out["linear filter"] = linear.apply(term) + order
         fused = scorer.fuse(users, term)
-        return {**out, "encoder": encoder, "fused": fused}
+        product = product_scores(scorer, users, encoder, scorer.beside)
+        return {**out, "encoder": encoder, "encoder + band, one product": product, "fused": fused}
 
     return table(on, measure(on, scores))
 

@@ -14,6 +14,7 @@ from gnn.attribute_model import AttributeModel
 from gnn.catalogue import (
     Catalogue,
     items_alone,
+    no_filter,
     on_catalogue,
     places_of,
     scorer_on,
@@ -23,6 +24,7 @@ from gnn.columns import attributes
 from gnn.fitted import Fitted, final_window
 from gnn.graph import Ints, events
 from gnn.inputs import ItemRows, inputs, item_rows
+from gnn.linear import LinearFilter
 from gnn.portrait import Standing, category_interests, item_interests, look_at
 from gnn.profile_tables import Claim, similar_table, user_table
 from gnn.similar import nearest_users
@@ -42,6 +44,12 @@ class Kept:
     catalogue: Catalogue
     attribute: AttributeModel | None = None
     """Guesses an attribute, where the release does"""
+
+    @property
+    def retrieval_filter(self) -> LinearFilter:
+        """What stands beside the encoder in one inner product"""
+        linear = self.catalogue.linear if self.trained.beside else None
+        return linear or no_filter(len(self.catalogue))
 
     @cached_property
     def item_rows(self) -> ItemRows:

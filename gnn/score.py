@@ -37,6 +37,8 @@ class Scorer:
     """Where it stands already; else it is made from the inputs' events"""
     ranker: Ranker | None = None
     """Orders the head of a ranking anew, where it proved better"""
+    beside: float = 0.0
+    """Weight of the band in one inner product with the encoder"""
 
     @cached_property
     def encoded(self) -> Encoded:

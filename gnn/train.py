@@ -26,6 +26,7 @@ from gnn.quality import JUDGED, Trial, choose_half_life, judge
 from gnn.ranker import Ranker
 from gnn.ranker_fit import fit_ranker
 from gnn.resume import Saves
+from gnn.retrieval import choose_weight
 from gnn.score import Scorer
 from gnn.search import Progress, Search, silent
 from gnn.split import Part, Split, split
@@ -41,6 +42,9 @@ class Trained:
     fusion: Fusion
     ranker: Ranker | None
     """None where it did not prove better than the fusion"""
+    beside: float
+    """Weight of the linear filter's band in one inner product with the encoder, for an index; 0
+    where it did not prove better than the encoder alone"""
     half_life: float | None
     """Of popularity (days)"""
     repeats: bool
@@ -73,7 +77,7 @@ class Trained:
         Raises GraphError for tables that do not fit together, ModelError for text vectors of
         another width.
         """
-        rank = self.config.rank if self.fusion.band or self.ranker else 0
+        rank = self.config.rank if self.fusion.band or self.ranker or self.beside else 0
         return self._scorer(graph, text, seen or Seen(), rank)
 
     def encode(
@@ -88,7 +92,10 @@ class Trained:
         device = self.model.type_weight.device
         now = inputs(graph, text, seen, self.model.known, device)
         moment = snapshot(now, None, self.half_life)
-        return Scorer(self.model, now, moment, self.fusion, rank, self.seed, ranker=self.ranker)
+        return Scorer(
+            self.model, now, moment, self.fusion, rank, self.seed,
+            ranker=self.ranker, beside=self.beside,
+        )  # fmt: skip
 
 
 def device_of_choice() -> torch.device:
@@ -170,8 +177,8 @@ def train(
     search = ready.search(config, seed, progress or silent, saves, tracker)
     model, figures = search.best(ready.for_epoch)
     trained = Trained(
-        model, Fusion(), None, ready.half_life, ready.repeats, figures["best_epoch"], config, seed,
-        ready.split, ready.split.train_until, {"training": figures},
+        model, Fusion(), None, 0.0, ready.half_life, ready.repeats, figures["best_epoch"],
+        config, seed, ready.split, ready.split.train_until, {"training": figures},
     )  # fmt: skip
     trained = _read_alone(trained, graph, text, ready.on)
     return _judged(trained, graph, text, ready)
@@ -205,7 +212,8 @@ def _judged(
     ranker, ranked = fit_ranker(validation, ready.for_ranker, seed=trained.seed)
     half, few = choose_half(replace(validation, ranker=ranker), on)
     fusion = fusion.model_copy(update={"half": half})
-    trained = replace(trained, fusion=fusion, ranker=ranker)
+    beside, tried = choose_weight(validation, on)
+    trained = replace(trained, fusion=fusion, ranker=ranker, beside=beside)
     test = trained._scorer(graph, text, parts.before(Part.TEST), rank)
     trial = Trial.of(events(graph), parts, Part.TEST)
     judged = trial.task(on.of, JUDGED, trained.seed)
@@ -216,6 +224,7 @@ def _judged(
         "fusion": fusion.model_dump(),
         "ranker": ranked,
         "few_events": few,
+        "retrieval": {"weight": beside, **tried},
         "linear_filter": linear.model_dump(),
         "split": {
             "kind": parts.kind, "train_until": parts.train_until, "val_until": parts.val_until,

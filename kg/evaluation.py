@@ -75,6 +75,7 @@ DETAILS = frozenset({"interests_by_band", "reliability", "segments_tried"})
 _CHOICES = (
     ("ranker", "share of another order of each ranking's head"),
     ("few_events", "events at which taste counts as much as popularity"),
+    ("retrieval", "weight of the linear filter's band in one inner product"),
 )
 """What validation users chose among, by the card's key; 0 leaves it out."""
 
@@ -149,6 +150,7 @@ def _choices(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     chosen = {
         "ranker": metrics.get("ranker", {}).get("share"),
         "few_events": metrics.get("fusion", {}).get("half"),
+        "retrieval": metrics.get("retrieval", {}).get("weight"),
     }
     return [
         {

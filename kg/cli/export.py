@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kg.cli.audit import audited
-from kg.cli.options import Json, Store, open_chosen, store_url
+from kg.cli.options import Json, Releases, Store, open_chosen, releases_of, store_url
 from kg.cli.output import print_json, print_line, print_table, progress
 
 
@@ -19,6 +19,7 @@ class Format(StrEnum):
     graphml = "graphml"
     vectors = "vectors"
     projector = "projector"
+    retrieval = "retrieval"
 
 
 def export(
@@ -28,7 +29,8 @@ def export(
         typer.Option(
             "--format",
             help="graphml is for networkx, Gephi, yEd, and has no vectors; vectors are Parquet and "
-            "NumPy arrays of users' and items' embeddings; projector is for TensorBoard's.",
+            "NumPy arrays of users' and items' embeddings; projector is for TensorBoard's; "
+            "retrieval is for an index of inner products, which finds a user's items.",
         ),
     ] = Format.parquet,
     with_ids: Annotated[
@@ -36,6 +38,7 @@ def export(
         typer.Option("--with-ids", help="Projector: users' pseudonyms, too, where there are any."),
     ] = False,
     store: Store = None,
+    releases: Releases = None,
     json_: Json = False,
 ) -> None:
     """Write the graph as Parquet, CSV or GraphML; or the vectors alone.
@@ -48,8 +51,10 @@ def export(
     kg export --format graphml shop.graphml
     kg export --format vectors vectors/
     kg export --format projector projector/          then: tensorboard --logdir projector/
+    kg export --format retrieval retrieval/          user · item, the larger the better
     """
     from kg.export import export as export_graph
+    from kg.retrieval import export_retrieval
     from kg.vectors import export_vectors
 
     url = store_url(store)
@@ -59,6 +64,8 @@ def export(
                 rows = export_vectors(graph, path, "vectors")
             case "projector":
                 rows = export_vectors(graph, path, "projector", with_ids=with_ids)
+            case "retrieval":
+                rows = export_retrieval(graph, releases_of(url, releases), path)
             case "parquet" | "csv" | "graphml" as chosen:
                 rows = export_graph(graph, path, chosen, progress=move)
         act.rows = rows
