@@ -11,6 +11,7 @@ by default it is an embedded one that is thrown away.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -54,6 +55,7 @@ class Steps:
             step, changed, f"{cost.wall:.1f}", f"{cost.client:.1f}",
             "" if cost.server is None else f"{cost.server:.1f}", f"{cost.peak:.2f}", users, edges,
         ])  # fmt: skip
+        print("; ".join(self.rows[-1]), file=sys.stderr)
 
 
 def indexed(store: GraphStore) -> None:
