@@ -81,7 +81,8 @@ def main() -> None:
     parser.add_argument("set", choices=[*PUBLISHED, "lastfm_kg", *SETS])
     default = os.environ.get("KG_DATA") or Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data", type=Path, default=Path(default), help="folder of the sets")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="how many")
+    parser.add_argument("--first-seed", type=int, default=0, help="to go on after earlier ones")
     parser.add_argument("--preset", default="default")
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="NAME=VALUE")
     parser.add_argument("--text-cache", type=Path, help="keeps text vectors between runs")
@@ -93,7 +94,7 @@ def main() -> None:
     config = train_config(given.preset, dict(s.split("=", 1) for s in given.settings))
     problem = read(given.set, given.data)
     runs = []
-    for seed in range(given.seeds):
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
         if seed == 0 or config.tune_text:  # tuned on what the seed's split leaves for training
             problem = with_text(problem, config, seed, given.text_cache)
         runs.append(judged(problem, config, seed, given))
