@@ -29,6 +29,7 @@ from gnn.fusion_fit import fit_fusion, shortlist
 from gnn.graph import Seen, events
 from gnn.inputs import inputs
 from gnn.ranker_fit import fit_ranker
+from gnn.retrieval import choose_weight, product_scores
 from gnn.score import Scorer
 from gnn.tables import GraphTables
 from gnn.train import device_of_choice
@@ -94,9 +95,11 @@ def stranger_scorer(
     rest = trained_on(without(graph, hidden), choosing, config, seed, device)
     rest = replace(rest, fusion=fit_fusion(shortlist(choosing, rest.terms)))
     ranker, learned = fit_ranker(rest, choosing, seed=seed)
+    beside, _ = choose_weight(rest, choosing)
     print(f"{len(hidden)} users hidden: {rest.fusion!r}; ranker {learned}\n", flush=True)
     now = inputs(graph, None, Seen(), rest.model.known, device)
-    return replace(rest, inputs=now, ranker=ranker, linear=rest.blend.linear)
+    linear = rest.blend.linear
+    return replace(rest, inputs=now, ranker=ranker, linear=linear, beside=beside)
 
 
 def without(graph: GraphTables, users: Ints) -> GraphTables:
@@ -118,9 +121,11 @@ def figures(scorer: Scorer, on: Task) -> dict[str, tuple[float, ...]]:
     def scores(users: Ints) -> dict[str, Tensor]:
         term = scorer.terms(users)
         plain = Fusion(encoder=0, two_hop=1)
+        encoder = scorer.encoder_scores(users)
         return {
             "two hops": plain.apply(term),
-            "encoder": scorer.encoder_scores(users),
+            "encoder": encoder,
+            "encoder + band, one product": product_scores(scorer, users, encoder, scorer.beside),
             "weighted sum": scorer.fusion.apply(term),
             "fused": scorer.fuse(users, term),
         }
