@@ -95,7 +95,8 @@ def main() -> None:
     problem = read(given.set, given.data)
     runs = []
     for seed in range(given.first_seed, given.first_seed + given.seeds):
-        if seed == given.first_seed or config.tune_text:  # tuned on what the seed's split leaves for training
+        # a tuned encoder learns from what the seed's split leaves for training
+        if seed == given.first_seed or config.tune_text:
             problem = with_text(problem, config, seed, given.text_cache)
         runs.append(judged(problem, config, seed, given))
     print(f"## {given.set}, preset {given.preset}, {given.seeds} seeds\n")
