@@ -1,10 +1,10 @@
 """What it costs until changed users have new profiles: 1, 100 and 10,000 of them, on graphs of
 several sizes, beside profiling everyone.
 
-    python -m benchmarks.refresh [--store URL] [--users 20000 200000] [--sample 20000]
+    python -m benchmarks.refresh [--store URL [--alone]] [--users 20000 200000] [--sample 20000]
 
 A synthetic power-law graph (10 events a user) is loaded, a small model trained and published, and
-the same release published on the server at URL, which must be empty. Then events of some users
+the same release published on the server at URL, which must be empty (--alone: nowhere else). Then events of some users
 arrive, of those who have a profile where these are many enough; measured is load → readable profile
 in a running process, without the time to open the release, which is a row of its own. Of several
 users' refreshes the median counts.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ import pyarrow as pa
 
 from benchmarks.meter import Cost, Meter
 from benchmarks.power_law import END, World
+from benchmarks.publish import indexed
 from kg.publish import publish
 from kg.reference import markdown
 from kg.refresh import Refresher
@@ -49,13 +51,19 @@ def main() -> None:
     parser.add_argument("--store", help="URL of a server, beside the embedded store")
     parser.add_argument("--users", type=int, nargs="+", default=[20_000, 200_000])
     parser.add_argument("--sample", type=int, help="users to learn from and profile; default: all")
+    parser.add_argument(
+        "--alone", action="store_true", help="the server without the embedded store"
+    )
     given = parser.parse_args()
+    if given.alone and not given.store:
+        parser.error("--alone needs --store")
     if given.store and len(given.users) > 1:
         parser.error("a server is measured with one graph at a time")
     rows = []
     for users in given.users:
         with tempfile.TemporaryDirectory(prefix="refresh-") as folder:
-            for url in filter(None, (f"ladybug://{folder}/kg.lbug", given.store)):
+            embedded = None if given.alone else f"ladybug://{folder}/kg.lbug"
+            for url in filter(None, (embedded, given.store)):
                 _apart(load, url, users)
                 with open_store(url) as store:
                     rows += measured(store, Path(folder) / "releases", users, given.sample)
@@ -79,6 +87,7 @@ def measured(store: GraphStore, releases: Path, users: int, sample: int | None) 
             f"{users:,}", store.dialect, step, f"{changed:,}", f"{wall:,.0f}", f"{client:,.0f}",
             f"{server:,.0f}" if on_server else "", each,
         ])  # fmt: skip
+        print("; ".join(rows[-1]), file=sys.stderr)
 
     if not releases.exists():
         with meter() as cost:
@@ -87,6 +96,10 @@ def measured(store: GraphStore, releases: Path, users: int, sample: int | None) 
     with meter() as cost:
         publish(store, releases, now=END, force="benchmark")
     row("publish them", profiled, [cost])
+    if on_server:  # or it would be counted with what comes next
+        with meter() as cost:
+            indexed(store)
+        row("then the server fills its vector index", profiled, [cost])
     with meter() as cost:
         ready = Refresher.open(store, releases, training)
     row("open the release", 0, [cost])
