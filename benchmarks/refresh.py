@@ -4,10 +4,10 @@ several sizes, beside profiling everyone.
     python -m benchmarks.refresh [--store URL [--alone]] [--users 20000 200000] [--sample 20000]
 
 A synthetic power-law graph (10 events a user) is loaded, a small model trained and published, and
-the same release published on the server at URL, which must be empty (--alone: nowhere else). Then events of some users
-arrive, of those who have a profile where these are many enough; measured is load → readable profile
-in a running process, without the time to open the release, which is a row of its own. Of several
-users' refreshes the median counts.
+the same release published on the server at URL, which must be empty (with --alone: only there).
+Then events of some users arrive, of those who have a profile where these are many enough; measured
+is load → readable profile in a running process, without the time to open the release, which is a
+row of its own. Of several users' refreshes the median counts.
 """
 
 from __future__ import annotations
