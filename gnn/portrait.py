@@ -200,11 +200,12 @@ def _of_items(look: Look, found: Interests) -> Evidence:
     again = found.observed.astype(np.float32)
     itself = sp.eye_array(len(encoded.item), dtype=np.float32, format="csr")
     more = own_parts(look.own, found.user, found.target, again, itself)
+    claimed, target = np.unique(found.target, return_inverse=True)  # few, of very many
     return evidence_of(
         look.sources,
         found.user,
-        found.target,
-        encoded.item - usual,
+        target,
+        encoded.item[claimed] - usual,
         weight=1 - again,
         more=more.in_order(),
     )
