@@ -19,7 +19,7 @@ from torch import Tensor
 from gnn.baselines import popularity
 from gnn.config import TrainConfig
 from gnn.encode import snapshot
-from gnn.evaluate import Ints, Task, measure, table, task
+from gnn.evaluate import Ints, PerUser, Task, measure, table, task
 from gnn.fit import start
 from gnn.fusion import Fusion
 from gnn.fusion_fit import fit_fusion, fit_linear, shortlist
@@ -47,8 +47,9 @@ def judged_published(
     """Rows of the users that chose nothing (`others`) and of all."""
     whole = task(events(graph), published, "new items")
     order = np.random.default_rng(0).permutation(len(whole))
-    choosing = whole.of_users(np.sort(order[:CHOOSING]))
-    others = whole.of_users(np.sort(order[CHOOSING:]))
+    parts = np.split(order, [CHOOSING])
+    choosing, others = (whole.of_users(np.sort(part)) for part in parts)
+    whole = whole.of_users(np.concatenate([np.sort(part) for part in parts]))
     scorer = trained_on(graph, choosing, config, seed, device)
     short = shortlist(choosing, scorer.terms)
     linear = fit_linear(short)
@@ -59,10 +60,12 @@ def judged_published(
     weight, tried = choose_weight(scorer, choosing)
     print(f"seed {seed}: band in one product {weight}: {tried}\n", flush=True)
     scores = _scores(replace(scorer, ranker=ranker, beside=weight), linear)
+    few, most = (measure(on, scores, top_only=True) for on in (choosing, others))
+    everyone = {model: _together(few[model], most[model]) for model in most}
     rows = [
         {**row, "users": name}
-        for name, on in (("others", others), ("all", whole))
-        for row in table(on, measure(on, scores, top_only=True))
+        for name, on, measured in (("others", others, most), ("all", whole, everyone))
+        for row in table(on, measured)
         if row["users"] == "all"
     ]
     for row in rows:
@@ -105,6 +108,11 @@ def trained_on(
         began = time.process_time()
     fit.served.load_state_dict(kept)
     return Scorer(fit.served, seen, moment, Fusion(), config.rank, seed)
+
+
+def _together(a: PerUser, b: PerUser) -> PerUser:
+    figures = {k: np.concatenate([a.figures[k], b.figures[k]]) for k in a.figures}
+    return PerUser(figures, a.reached | b.reached)
 
 
 def _encoder(scorer: Scorer) -> Callable[[Ints], dict[str, Tensor]]:
