@@ -36,9 +36,9 @@ def user_vectors(user: Floats, rows: sp.csr_matrix, linear: LinearFilter) -> Flo
     return np.concatenate([user, ones, linear.user_band(rows)], axis=1)
 
 
-def item_vectors(item: Floats, bias: Floats, linear: LinearFilter, weight: float) -> Floats:
-    """[I, d + 1 + k] from the encoder's vectors [I, d] and biases [I]."""
-    return np.concatenate([item, bias[:, None], weight * linear.band_of_items], axis=1)
+def item_vectors(item: Floats, bias: Floats, band: Floats, weight: float) -> Floats:
+    """[I, d + 1 + k] from the encoder's vectors [I, d], biases [I] and `band_of_items` [I, k]."""
+    return np.concatenate([item, bias[:, None], np.float32(weight) * band], axis=1)
 
 
 def choose_weight(scorer: Scorer, on: Task) -> tuple[float, dict[str, Any]]:

@@ -6,7 +6,8 @@
 user · item ranks items for a user by the encoder and, where validation gave it a weight, the linear
 filter's band beside it: what one product can say. What needs more (own history, the two-hop filter,
 the order of a ranking's head) is in the fused score, `kg recommend` and the interest edges. Users
-who object to being profiled are not there, nor those without a vector.
+who object to being profiled are not there, nor those without a vector, nor items of sensitive
+categories.
 """
 
 from __future__ import annotations
@@ -39,18 +40,22 @@ AT_ONCE = 50_000
 _READ = ("at", "weight", "rating")
 
 
-def export_retrieval(store: GraphStore, releases: Path, path: Path) -> dict[str, int]:
-    """Returns how many. The folder appears whole or not at all. Raises ConfigError where there are
-    no vectors, or `path` cannot be written or is a folder with something in it; ReleaseError,
-    NotFound and ModelError as `kg.refresh.live_model`."""
+def export_retrieval(
+    store: GraphStore, releases: Path, path: Path, *, sensitive: frozenset[str] = frozenset()
+) -> dict[str, int]:
+    """Returns how many; `sensitive` are ids of categories: what is below one is, too. The folder
+    appears whole or not at all. Raises ConfigError where there are no vectors, or `path` cannot be
+    written or is a folder with something in it; ReleaseError, NotFound and ModelError as
+    `kg.refresh.live_model`."""
     _, kept = live_model(store, releases)
     graph = _graph(store)
+    rows = _offered(kept, graph, sensitive)
     if not graph.users.num_rows:
         raise ConfigError(f"{store.url}: no user has a vector; kg retrain makes them")
     with whole_folder(path) as folder:
-        items = kept.catalogue.items
+        items = pa.chunked_array([kept.catalogue.items.take(pa.array(rows))])
         _write(folder / "users", "userId", graph.users["userId"], _users(kept, graph))
-        _write(folder / "items", "itemId", pa.chunked_array([items]), _items(kept))
+        _write(folder / "items", "itemId", items, _items(kept, rows))
     return {"users": graph.users.num_rows, "items": len(items)}
 
 
@@ -58,15 +63,24 @@ def _graph(store: GraphStore) -> GraphTables:
     """Who has a vector, and what they did."""
     columns = {n: tuple(c for c in EDGE_COLUMNS[n] if c in _READ) for n in BEHAVIOURS}
     nodes = {"User": ("embedding", "profiling"), "Item": (), "Category": ("derived",)}
-    found = store.export(nodes, columns)
+    found = store.export(nodes, {**columns, "IN_CATEGORY": (), "CHILD_OF": ()})
     ends = pa.table({"src": pa.array([], pa.int64()), "dst": pa.array([], pa.int64())})
-    unread = dict.fromkeys((*SOCIAL, "IN_CATEGORY", "CHILD_OF"), ends)
+    unread = dict.fromkeys(SOCIAL, ends)
     people = found.nodes["User"]
     willing = pc.fill_null(people["profiling"], True)
     wanted = pc.and_(pc.is_valid(people["embedding"]), willing)
     place = people.schema.get_field_index("profiling")
     found.nodes["User"] = people.set_column(place, "profiling", wanted)
     return graph_tables(Snapshot(nodes=found.nodes, edges={**found.edges, **unread}))
+
+
+def _offered(kept: Kept, graph: GraphTables, sensitive: frozenset[str]) -> np.ndarray:
+    """Rows of the catalogue's items that may be offered."""
+    from gnn.categories import categories_of
+
+    private = graph.items["itemId"].filter(pa.array(categories_of(graph, sensitive).private_items))
+    hidden = pc.is_in(kept.catalogue.items, private.combine_chunks())
+    return np.flatnonzero(~hidden.to_numpy(zero_copy_only=False))
 
 
 def _users(kept: Kept, graph: GraphTables) -> Iterator[np.ndarray]:
@@ -84,11 +98,13 @@ def _users(kept: Kept, graph: GraphTables) -> Iterator[np.ndarray]:
         yield user_vectors(own, rows[start : start + AT_ONCE], kept.retrieval_filter)
 
 
-def _items(kept: Kept) -> Iterator[np.ndarray]:
+def _items(kept: Kept, rows: np.ndarray) -> Iterator[np.ndarray]:
     from gnn.retrieval import item_vectors
 
-    known = kept.catalogue
-    yield item_vectors(known.vector, known.bias, kept.retrieval_filter, kept.trained.beside)
+    known, band = kept.catalogue, kept.retrieval_filter.band_of_items
+    for start in range(0, max(len(rows), 1), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        yield item_vectors(known.vector[some], known.bias[some], band[some], kept.trained.beside)
 
 
 def _write(path: Path, key: str, ids: pa.ChunkedArray, blocks: Iterator[np.ndarray]) -> None:

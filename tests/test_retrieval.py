@@ -133,6 +133,30 @@ def test_without_a_weight_the_encoder_stands_alone(
     assert np.load(out / "users.npy").shape == (said["rows"]["users"], 9)
 
 
+def test_items_of_sensitive_categories_are_not_offered(own: GraphStore, tmp_path: Path) -> None:
+    """Nor those of categories below; users' vectors are what they were."""
+    top = own.query(
+        "MATCH (i:Item)-[:IN_CATEGORY]->(:Category)-[:CHILD_OF]->(c:Category) "
+        "RETURN c.categoryId, count(DISTINCT i) ORDER BY c.categoryId LIMIT 1"
+    ).rows[0]
+    under = own.query(
+        "MATCH (i:Item)-[:IN_CATEGORY]->(:Category)-[:CHILD_OF]->(c:Category {categoryId: $id}) "
+        "RETURN DISTINCT i.itemId",
+        {"id": top[0]},
+    )
+    hidden = {row[0] for row in under.rows}
+    releases = tmp_path / "releases"
+    export_retrieval(own, releases, tmp_path / "all")
+    export_retrieval(own, releases, tmp_path / "out", sensitive=frozenset({top[0]}))
+    users, items, scores = ranked(tmp_path / "all")
+    same, offered, found = ranked(tmp_path / "out")
+    assert hidden
+    assert offered == [i for i in items if i not in hidden]
+    assert same == users
+    stay = [i not in hidden for i in items]
+    assert found == pytest.approx(scores[:, stay], abs=1e-5)
+
+
 def test_who_objects_is_not_there(own: GraphStore, tmp_path: Path) -> None:
     """Neither as a row nor as a vector; the others' are what they were."""
     export_retrieval(own, tmp_path / "releases", tmp_path / "before")

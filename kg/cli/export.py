@@ -53,6 +53,7 @@ def export(
     kg export --format projector projector/          then: tensorboard --logdir projector/
     kg export --format retrieval retrieval/          user · item, the larger the better
     """
+    from kg.config import settings
     from kg.export import export as export_graph
     from kg.retrieval import export_retrieval
     from kg.vectors import export_vectors
@@ -65,7 +66,9 @@ def export(
             case "projector":
                 rows = export_vectors(graph, path, "projector", with_ids=with_ids)
             case "retrieval":
-                rows = export_retrieval(graph, releases_of(url, releases), path)
+                rows = export_retrieval(
+                    graph, releases_of(url, releases), path, sensitive=settings().sensitive
+                )
             case "parquet" | "csv" | "graphml" as chosen:
                 rows = export_graph(graph, path, chosen, progress=move)
         act.rows = rows

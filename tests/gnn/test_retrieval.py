@@ -52,7 +52,7 @@ def test_the_product_of_the_vectors_is_the_score(untaught):
     rows = scorer.blend.interactions
     linear, encoded = scorer.blend.linear, scorer.encoded
     user = user_vectors(encoded.user, rows, linear)
-    item = item_vectors(encoded.item, encoded.bias, linear, 3.0)
+    item = item_vectors(encoded.item, encoded.bias, linear.band_of_items, 3.0)
     assert user.shape == (USERS, 8 + 1 + 24)
     said = product_scores(scorer, users, scorer.encoder_scores(users), 3.0)
     assert user @ item.T == pytest.approx(said.cpu().numpy(), abs=1e-4)
@@ -102,7 +102,7 @@ def test_a_user_without_items_has_what_is_popular():
     linear = linear_filter(events(neighbours()).matrix(), 24, seed=0)
     nobody = user_vectors(np.zeros((1, 8), np.float32), sp.csr_matrix((1, ITEMS)), linear)
     bias = np.arange(ITEMS, dtype=np.float32)
-    item = item_vectors(np.ones((ITEMS, 8), np.float32), bias, linear, 3.0)
+    item = item_vectors(np.ones((ITEMS, 8), np.float32), bias, linear.band_of_items, 3.0)
     assert (nobody @ item.T)[0] == pytest.approx(bias)
 
 
