@@ -60,8 +60,8 @@ def judged_published(
     weight, tried = choose_weight(scorer, choosing)
     print(f"seed {seed}: band in one product {weight}: {tried}\n", flush=True)
     scores = _scores(replace(scorer, ranker=ranker, beside=weight), linear)
-    few, most = (measure(on, scores, top_only=True) for on in (choosing, others))
-    everyone = {model: _together(few[model], most[model]) for model in most}
+    chose, most = (measure(on, scores, top_only=True) for on in (choosing, others))
+    everyone = {m: _together(chose[m], most[m]) if m in most else chose[m] for m in chose}
     rows = [
         {**row, "users": name}
         for name, on, measured in (("others", others, most), ("all", whole, everyone))

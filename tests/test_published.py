@@ -17,6 +17,10 @@ CHOOSING = 40
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
+    return judged(CHOOSING)
+
+
+def judged(choosing: int) -> list[dict[str, Any]]:
     """Two kinds of users, a quarter of whose events are the test."""
     graph = communities(n_users=200, at=False)
     flat = events(graph)
@@ -24,7 +28,7 @@ def rows() -> list[dict[str, Any]]:
     ((kind, whole),) = graph.behaviour.items()
     graph.behaviour[kind] = whole.take(np.sort(flat.edge[~test]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(published, "CHOOSING", CHOOSING)
+        patch.setattr(published, "CHOOSING", choosing)
         config = QUICK.model_copy(update={"batch": 64, "epochs": 4})
         return published.judged_published(graph, flat.where(test), config, 0, torch.device("cpu"))
 
@@ -43,3 +47,10 @@ def test_what_was_learned_ranks_better_than_popularity(rows: list[dict[str, Any]
     found = {(r["model"], r["users"]): r["recall@20"] for r in rows}
     for users in ("others", "all"):
         assert found["fused", users] > found["popularity", users] + 0.2
+
+
+def test_where_all_choose_nobody_is_left() -> None:
+    """A small test: its table is of all, and says nothing of others."""
+    found = judged(1_000)
+    assert {r["users"] for r in found} == {"all"}
+    assert {r["n"] for r in found} == {200}
