@@ -52,6 +52,8 @@ def export_retrieval(
     rows = _offered(kept, graph, sensitive)
     if not graph.users.num_rows:
         raise ConfigError(f"{store.url}: no user has a vector; kg retrain makes them")
+    if not len(rows):
+        raise ConfigError(f"{store.url}: all items are in sensitive categories (KG_SENSITIVE)")
     with whole_folder(path) as folder:
         items = pa.chunked_array([kept.catalogue.items.take(pa.array(rows))])
         _write(folder / "users", "userId", graph.users["userId"], _users(kept, graph))
@@ -102,7 +104,7 @@ def _items(kept: Kept, rows: np.ndarray) -> Iterator[np.ndarray]:
     from gnn.retrieval import item_vectors
 
     known, band = kept.catalogue, kept.retrieval_filter.band_of_items
-    for start in range(0, max(len(rows), 1), AT_ONCE):
+    for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
         yield item_vectors(known.vector[some], known.bias[some], band[some], kept.trained.beside)
 

@@ -19,7 +19,7 @@ from kg.arrays import read_graph
 from kg.audit import Act, append
 from kg.cli import main
 from kg.config import Settings
-from kg.errors import ReleaseError
+from kg.errors import ConfigError, ReleaseError
 from kg.ingest import ingest
 from kg.privacy.consent import withdraw
 from kg.privacy.erasure import forget, search
@@ -155,6 +155,15 @@ def test_items_of_sensitive_categories_are_not_offered(own: GraphStore, tmp_path
     assert same == users
     stay = [i not in hidden for i in items]
     assert found == pytest.approx(scores[:, stay], abs=1e-5)
+
+
+def test_where_all_is_sensitive_it_says_so(own: GraphStore, tmp_path: Path) -> None:
+    """And nothing is written."""
+    every = own.query("MATCH (c:Category) RETURN c.categoryId").rows
+    hidden = frozenset(row[0] for row in every)
+    with pytest.raises(ConfigError, match="all items are in sensitive categories"):
+        export_retrieval(own, tmp_path / "releases", tmp_path / "out", sensitive=hidden)
+    assert not (tmp_path / "out").exists()
 
 
 def test_who_objects_is_not_there(own: GraphStore, tmp_path: Path) -> None:
