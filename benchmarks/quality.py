@@ -232,6 +232,9 @@ def ours(scorer: Scorer) -> Callable[[Ints], dict[str, Tensor]]:
     return scores
 
 
+_ALL = 1 << 40
+
+
 def ablations(problem: Problem, config: TrainConfig) -> Iterator[tuple[str, Problem, TrainConfig]]:
     """The same problem without one kind of knowledge, or learned another way."""
     graph = problem.graph
@@ -249,6 +252,10 @@ def ablations(problem: Problem, config: TrainConfig) -> Iterator[tuple[str, Prob
         # shown to one training step in a thousand: an ID vector learns next to nothing
         yield "- ID", problem, config.model_copy(update={"id_dropout": 0.999})
     yield "+ a second hop over events", problem, config.model_copy(update={"hops": 2})
+    whole = {"history": _ALL, "negatives": _ALL}
+    yield "full: a step with all events and items", problem, config.model_copy(update=whole)
+    tenth = {"history": config.history // 10, "negatives": config.negatives // 10}
+    yield "a tenth as many sampled", problem, config.model_copy(update=tenth)
     yield "BPR for softmax", problem, config.model_copy(update={"loss": "bpr"})
 
 

@@ -3,8 +3,8 @@ everyone. Stores say who is there and which edges are at a user; the rest is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
@@ -18,18 +18,21 @@ There = Callable[[pa.Array], pa.Array]
 """Those of these users that are in the graph."""
 
 
-class EdgesAt(Protocol):
-    def __call__(
-        self,
-        edge: EdgeTable,
-        names: Sequence[str],
-        users: pa.Array,
-        end: str,
-        last: int | None = None,
-        /,
-    ) -> pa.Table:
-        """The edges whose `end` is one of the users, or the `last` of each as `latest` has them: as
-        src, dst (keys) and the columns."""
+@dataclass(frozen=True)
+class Asked:
+    """The edges whose `end` is one of the users, or the `last` of each as `latest` has them."""
+
+    edge: EdgeTable
+    names: Sequence[str]
+    """Columns"""
+    users: pa.Array
+    end: str
+    last: int | None = None
+
+
+EdgesAt = Callable[[Sequence[Asked]], Sequence[pa.Table]]
+"""What was asked, each as src, dst (keys) and the columns; all at once, since for one user the way
+to a server and back is most of the time."""
 
 
 FRIENDS_AT_ONCE = 5_000
@@ -46,18 +49,24 @@ def around(
     """`GraphStore.around`"""
     wanted = pa.array(dict.fromkeys(users), pa.string())
     asked = wanted.filter(pc.is_in(wanted, there(wanted)))
+    social = [name for name in edges if name in SOCIAL]
+    ties = edges_at(
+        [Asked(EDGE_TABLES[n], edges[n], asked, end) for n in social for end in (SRC, DST)]
+    )
     tables = {
-        name: _both_ways(EDGE_TABLES[name], columns, asked, edges_at)
-        for name, columns in edges.items()
-        if name in SOCIAL
+        name: _both_ways(out, into, asked)
+        for name, out, into in zip(social, ties[::2], ties[1::2], strict=True)
     }
     heard = together(asked, *(listened_to(name, t, asked) for name, t in tables.items()))
     known = together(heard, *(t[end] for t in tables.values() for end in (SRC, DST)))
-    for name, columns in edges.items():
-        if name not in SOCIAL:
-            tables[name] = _events(
-                EDGE_TABLES[name], columns, asked, heard, edges_at, friend_events
-            )
+    wanted_of = {
+        name: list(_events(EDGE_TABLES[name], columns, asked, heard, friend_events))
+        for name, columns in edges.items()
+        if name not in SOCIAL
+    }
+    found = iter(edges_at([one for several in wanted_of.values() for one in several]))
+    for name, several in wanted_of.items():
+        tables[name] = pa.concat_tables([next(found) for _ in several])
     items = together(*(t[DST] for name, t in tables.items() if name not in SOCIAL))
     keys = {"User": known, "Item": items}
     return Snapshot(
@@ -71,20 +80,18 @@ def _events(
     columns: Sequence[str],
     asked: pa.Array,
     heard: pa.Array,
-    edges_at: EdgesAt,
     friend_events: int | None,
-) -> pa.Table:
+) -> Iterator[Asked]:
     """All of those asked for, and of the others heard."""
     if friend_events is None:
-        return edges_at(edge, columns, heard, SRC)
+        yield Asked(edge, columns, heard, SRC)
+        return
     if "at" not in columns:
         raise StoreError(f"{edge.name}: the latest events of friends need the column at")
+    yield Asked(edge, columns, asked, SRC)
     others = heard.filter(pc.invert(pc.is_in(heard, asked)))
-    blocks = (
-        others.slice(start, FRIENDS_AT_ONCE) for start in range(0, len(others), FRIENDS_AT_ONCE)
-    )
-    theirs = (edges_at(edge, columns, block, SRC, friend_events) for block in blocks)
-    return pa.concat_tables([edges_at(edge, columns, asked, SRC), *theirs])
+    for start in range(0, len(others), FRIENDS_AT_ONCE):
+        yield Asked(edge, columns, others.slice(start, FRIENDS_AT_ONCE), SRC, friend_events)
 
 
 def latest(events: pa.Table, n: int) -> pa.Table:
@@ -122,10 +129,8 @@ def together(*keys: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pc.unique(every)
 
 
-def _both_ways(
-    edge: EdgeTable, columns: Sequence[str], users: pa.Array, edges_at: EdgesAt
-) -> pa.Table:
-    out, into = (edges_at(edge, columns, users, end) for end in (SRC, DST))
+def _both_ways(out: pa.Table, into: pa.Table, users: pa.Array) -> pa.Table:
+    """Each tie once, where it is between two of the users."""
     return pa.concat_tables([out, into.filter(pc.invert(pc.is_in(into[SRC], users)))])
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from kg.errors import CountMismatch, StoreError
-from kg.neo4j_store import Neo4jStore, release, replace, rows, write
+from kg.neo4j_store import Neo4jStore, delete, release, replace, rows, write
 from kg.schema import EDGES, NODES
 from kg.store import WriteCount
 from tests.neo4j_server.wipe import wipe
@@ -253,7 +253,7 @@ def test_users_with_more_edges_than_a_transaction_are_deleted(
     shop: Neo4jStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Edges first, in parts; others keep theirs."""
-    monkeypatch.setattr(write, "TRANSACTION_ROWS", 1)
+    monkeypatch.setattr(delete, "TRANSACTION_ROWS", 1)
     assert shop.delete_users(["ada", "ben"]) == WriteCount(deleted=2)
     assert edge_rows(shop, "RATED", "eventId") == [("cleo", "mug", "r4")]
     assert shop.counts()["User"] == 2

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kg.around import latest
+from kg.around import Asked, latest
 from kg.errors import CountMismatch, StoreError
 from kg.ladybug_store.catalog import columns, quoted, unknown
 from kg.ladybug_store.columns import read_back, stored
@@ -45,15 +45,16 @@ def there(connection: Any, users: pa.Array) -> pa.Array:
     return _of_all(connection, text, users).column(0).combine_chunks()
 
 
+def asked(connection: Any, ask: Asked) -> pa.Table:
+    """One answer of `kg.around.EdgesAt`"""
+    edges = edges_at(connection, ask.edge, ask.names, ask.users, ask.end)
+    return edges if ask.last is None else latest(edges, ask.last)
+
+
 def edges_at(
-    connection: Any,
-    edge: EdgeTable,
-    names: Sequence[str],
-    users: pa.Array,
-    end: str,
-    last: int | None = None,
+    connection: Any, edge: EdgeTable, names: Sequence[str], users: pa.Array, end: str
 ) -> pa.Table:
-    """`kg.around.EdgesAt`"""
+    """The edges whose `end` is one of the users: src, dst (keys), columns."""
     kinds = columns(connection, edge.type.name)
     unknown(edge.name, names, kinds)
     wanted = [SRC, DST, *names]
@@ -63,7 +64,7 @@ def edges_at(
     else:
         text = f"LOAD FROM $rows MATCH {_at(edge, end, 'c0')} {returned}"
         found = _of_all(connection, text, users)
-    edges = pa.table(
+    return pa.table(
         {
             n: read_back(found.column(k), kinds[n], on_edge=True)
             if k >= 2
@@ -71,7 +72,6 @@ def edges_at(
             for k, n in enumerate(wanted)
         }
     )
-    return edges if last is None else latest(edges, last)
 
 
 def _at(edge: EdgeTable, end: str, key: str) -> str:

@@ -99,7 +99,7 @@ class LadybugStore:
                 users,
                 edges,
                 partial(few.there, connection),
-                partial(few.edges_at, connection),
+                lambda asks: [few.asked(connection, ask) for ask in asks],
                 friend_events,
             )
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import neo4j
 import pyarrow as pa
 
 import kg.around
+from kg.around import Asked
 from kg.errors import CountMismatch, StoreError
-from kg.neo4j_store import read_text, text
+from kg.neo4j_store import read_text, release_text, text
 from kg.neo4j_store.columns import sent
 from kg.neo4j_store.connection import Server, run
-from kg.neo4j_store.kinds import edge_kind, node_kind
+from kg.neo4j_store.kinds import EdgeKind, edge_kind, node_kind
 from kg.neo4j_store.pages import table_of
-from kg.neo4j_store.release_text import RENEWING
 from kg.neo4j_store.replace import SOURCES, BySource, by_source, distinct, replace_block
-from kg.neo4j_store.rows import pieces
-from kg.neo4j_store.write import check_ends, update
+from kg.neo4j_store.rows import STATEMENT_ROWS, pieces
+from kg.neo4j_store.write import check_ends, expect, params, update
 from kg.profile import PROFILE_OF
-from kg.schema import DST, SRC, EdgeTable, Type
+from kg.schema import DST, SRC, Type
 from kg.store import Snapshot, WriteCount
 
 USERS = 500
 """Whose edges make a page."""
+AT_ONCE = 25
+"""Users who are renewed in one statement."""
 USER = node_kind("User", {})
 
 
@@ -48,28 +50,46 @@ def _there(tx: neo4j.ManagedTransaction, users: pa.Array) -> pa.Array:
     return pa.array(found, pa.string())
 
 
-def _edges_at(
-    tx: neo4j.ManagedTransaction,
-    edge: EdgeTable,
-    names: Sequence[str],
-    users: pa.Array,
-    end: str,
-    last: int | None = None,
-) -> pa.Table:
-    """`kg.around.EdgesAt`; the server leaves out what is not among the last."""
-    kinds = edge_kind(edge.name, {}).columns
-    for name in names:
-        if name not in kinds or name in (SRC, DST):
-            raise StoreError(f"{edge.name} has no column {name!r} to export")
-    types = {SRC: Type.STRING, DST: Type.STRING, **{n: kinds[n] for n in names}}
-    statement = read_text.edges_at(edge, names, end, last=last is not None)
-    pages = [
-        table_of(
-            list(run(tx, statement, keys=sent(part["key"]), last=last).single(strict=True)), types
+def _edges_at(tx: neo4j.ManagedTransaction, asks: Sequence[Asked]) -> list[pa.Table]:
+    """`kg.around.EdgesAt`; the server leaves out what is not among the last. Asked for one user,
+    all is one statement."""
+    types = [_types_of(ask) for ask in asks]
+    pages = [[table_of([[] for _ in of], of)] for of in types]
+    for group in _together(asks):
+        statement = read_text.edges_at(
+            [(asks[k].edge, asks[k].names, asks[k].end, asks[k].last is not None) for k, _ in group]
         )
-        for part in pieces(pa.table({"key": users}), USERS)
-    ]
-    return pa.concat_tables([table_of([[] for _ in types], types), *pages])
+        given: dict[str, object] = {}
+        for i, (k, users) in enumerate(group):
+            given |= {f"keys{i}": sent(users), f"last{i}": asks[k].last}
+        lists = iter(run(tx, statement, given).single(strict=True))
+        for k, _ in group:
+            pages[k].append(table_of([next(lists) for _ in types[k]], types[k]))
+    return [pa.concat_tables(found) for found in pages]
+
+
+def _types_of(ask: Asked) -> dict[str, Type]:
+    kinds = edge_kind(ask.edge.name, {}).columns
+    for name in ask.names:
+        if name not in kinds or name in (SRC, DST):
+            raise StoreError(f"{ask.edge.name} has no column {name!r} to export")
+    return {SRC: Type.STRING, DST: Type.STRING, **{n: kinds[n] for n in ask.names}}
+
+
+def _together(asks: Sequence[Asked]) -> Iterator[list[tuple[int, pa.ChunkedArray]]]:
+    """(place among what was asked, users) of each statement: USERS of one type, or fewer of
+    several."""
+    group: list[tuple[int, pa.ChunkedArray]] = []
+    room = USERS
+    for k, ask in enumerate(asks):
+        for part in pieces(pa.table({"key": ask.users}), USERS):
+            if group and part.num_rows > room:
+                yield group
+                group, room = [], USERS
+            group.append((k, part["key"]))
+            room -= part.num_rows
+    if group:
+        yield group
 
 
 def renew_profiles(
@@ -105,7 +125,7 @@ def renew_profiles(
 
 def _say_who(server: Server, first: str | None, last: str | None) -> None:
     named = {"first": first, "last": last}
-    server.write(lambda tx: run(tx, RENEWING, named).consume())
+    server.write(lambda tx: run(tx, release_text.RENEWING, named).consume())
 
 
 def _by_user(name: str, rows: pa.Table, users: pa.ChunkedArray) -> BySource:
@@ -123,5 +143,30 @@ def _check_ends(server: Server, tables: Sequence[BySource]) -> None:
 def _renew(
     tx: neo4j.ManagedTransaction, rows: pa.Table, tables: Sequence[BySource], start: int
 ) -> Mapping[str, WriteCount]:
-    update(tx, USER, rows.slice(start, SOURCES))
+    own = rows.slice(start, SOURCES)
+    blocks = [table.block(start, start + own.num_rows) for table in tables]
+    if own.num_rows <= AT_ONCE and all(block.num_rows <= STATEMENT_ROWS for block in blocks):
+        return _renew_at_once(tx, own, [t.kind for t in tables], blocks)
+    update(tx, USER, own)
     return replace_block(tx, tables, rows[USER.type.key], start)
+
+
+def _renew_at_once(
+    tx: neo4j.ManagedTransaction,
+    users: pa.Table,
+    kinds: Sequence[EdgeKind],
+    blocks: Sequence[pa.Table],
+) -> Mapping[str, WriteCount]:
+    columns = [(kind, block.column_names) for kind, block in zip(kinds, blocks, strict=True)]
+    statement = release_text.renew(USER, users.column_names, columns)
+    given = {"keys": sent(users[USER.type.key]), **params(users, "u")}
+    for j, block in enumerate(blocks):
+        given |= params(block, f"e{j}_")
+    n, *counts = run(tx, statement, given).single(strict=True)
+    expect(USER, n, users.num_rows)
+    for kind, block, made in zip(kinds, blocks, counts[1::2], strict=True):
+        expect(kind, made, block.num_rows)
+    return {
+        kind.name: WriteCount(created=made, deleted=gone)
+        for kind, gone, made in zip(kinds, counts[::2], counts[1::2], strict=True)
+    }

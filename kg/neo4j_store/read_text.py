@@ -54,12 +54,18 @@ def edge_page(table: EdgeTable, columns: Sequence[str], *, until: bool) -> str:
     )
 
 
-def edges_at(table: EdgeTable, columns: Sequence[str], end: str, *, last: bool = False) -> str:
-    """Edges whose `end` is one of the nodes $keys, or the $last of each in time; one record: src,
-    dst, columns."""
+def edges_at(asked: Sequence[tuple[EdgeTable, Sequence[str], str, bool]]) -> str:
+    """Of each (table, columns, end, last) the edges whose `end` is one of the nodes $keys<i>, or
+    with `last` the $last<i> of each in time; one record of all: src, dst, columns."""
+    parts = " ".join(f"CALL () {{ {_edges_at(i, *ask)} }}" for i, ask in enumerate(asked))
+    names = (f"c{i}_{k}" for i, ask in enumerate(asked) for k in range(2 + len(ask[1])))
+    return f"{parts} RETURN {', '.join(names)}"
+
+
+def _edges_at(i: int, table: EdgeTable, columns: Sequence[str], end: str, last: bool) -> str:
     a, b = (quoted(NODE_BY_LABEL[label].key) for label in (table.src, table.dst))
     name, label = ("a", table.src) if end == SRC else ("b", table.dst)
-    lists = "".join(f", [e IN es | e.{quoted(c)}] AS c{i}" for i, c in enumerate(columns))
+    lists = "".join(f", [e IN es | e.{quoted(c)}] AS c{i}_{k}" for k, c in enumerate(columns, 2))
     match = (
         f"MATCH (a{_label('a', name, table.src)})-[e:{quoted(table.type.name)}]->"
         f"(b{_label('b', name, table.dst)}) "
@@ -69,13 +75,13 @@ def edges_at(table: EdgeTable, columns: Sequence[str], end: str, *, last: bool =
         by = f"b.{b} DESC" + (", e.eventId DESC" if "eventId" in columns else "")
         match = (
             f"CALL ({name}) {{ {match}WITH e, {other} "
-            f"ORDER BY e.at IS NULL, e.at DESC, {by} LIMIT $last RETURN e, {other} }} "
+            f"ORDER BY e.at IS NULL, e.at DESC, {by} LIMIT $last{i} RETURN e, {other} }} "
         )
     return (
-        f"UNWIND $keys AS key {seek(name, label, 'key')} "
+        f"UNWIND $keys{i} AS key {seek(name, label, 'key')} "
         f"WITH collect({name}) AS found UNWIND found AS {name} {match}"
         "WITH collect(a) AS sources, collect(b) AS targets, collect(e) AS es "
-        f"RETURN [a IN sources | a.{a}] AS src, [b IN targets | b.{b}] AS dst{lists}"
+        f"RETURN [a IN sources | a.{a}] AS c{i}_0, [b IN targets | b.{b}] AS c{i}_1{lists}"
     )
 
 

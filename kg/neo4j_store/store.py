@@ -12,13 +12,14 @@ import pyarrow as pa
 from kg.errors import StoreUnavailable, WriteRefused
 from kg.neo4j_store import ddl, few, text
 from kg.neo4j_store.connection import Server, connect, run
+from kg.neo4j_store.delete import delete_users
 from kg.neo4j_store.export import export
 from kg.neo4j_store.kinds import edge_kind, kind_of, node_kind
 from kg.neo4j_store.query import explain, query
 from kg.neo4j_store.release import write_release
 from kg.neo4j_store.replace import replace_edges
 from kg.neo4j_store.vector_index import nearest
-from kg.neo4j_store.write import bulk_load, delete_users, upsert
+from kg.neo4j_store.write import bulk_load, upsert
 from kg.profile import embedded
 from kg.schema import EDGE_TABLES, NODE_BY_LABEL
 from kg.store import (

@@ -118,13 +118,13 @@ def merge_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
     )
 
 
-def set_nodes(kind: NodeKind, columns: Sequence[str]) -> str:
+def set_nodes(kind: NodeKind, columns: Sequence[str], p: str = "p") -> str:
     """Columns of nodes that are there; `n` says how many were."""
     key = kind.type.key
     return (
-        f"{_each(columns)}"
-        f"{seek('n', kind.name, _p(columns, key))}"
-        f"{_set('n', columns, leave=(key,))}\nRETURN count(n) AS n"
+        f"{_each(columns, p)}"
+        f"{seek('n', kind.name, _p(columns, key, p))}"
+        f"{_set('n', columns, leave=(key,), p=p)}\nRETURN count(n) AS n"
     )
 
 
@@ -151,11 +151,11 @@ def detach_some(kind: NodeKind) -> str:
 # --- writing edges
 
 
-def create_edges(kind: EdgeKind, columns: Sequence[str]) -> str:
+def create_edges(kind: EdgeKind, columns: Sequence[str], p: str = "p") -> str:
     own = [c for c in columns if c not in (SRC, DST)]
     return (
-        f"{_ends(kind, columns)}"
-        f"CREATE (a)-[:{quoted(kind.table.type.name)} {_map(columns, own)}]->(b)"
+        f"{_ends(kind, columns, p)}"
+        f"CREATE (a)-[:{quoted(kind.table.type.name)} {_map(columns, own, p)}]->(b)"
     )
 
 
@@ -211,35 +211,30 @@ def delete_all_edges(kind: EdgeKind) -> str:
 # --- pieces
 
 
-def _p(columns: Sequence[str], column: str) -> str:
-    return f"$p{list(columns).index(column)}[k]"
+def _p(columns: Sequence[str], column: str, p: str = "p") -> str:
+    return f"${p}{list(columns).index(column)}[k]"
 
 
-def _each(columns: Sequence[str]) -> str:
+def _each(columns: Sequence[str], p: str = "p") -> str:
     if not columns:
         raise StoreError("a table without columns has no rows")
-    return "UNWIND range(0, size($p0) - 1) AS k\n"
+    return f"UNWIND range(0, size(${p}0) - 1) AS k\n"
 
 
-def _ends(kind: EdgeKind, columns: Sequence[str]) -> str:
+def _ends(kind: EdgeKind, columns: Sequence[str], p: str = "p") -> str:
     t = kind.table
-    return (
-        f"{_each(columns)}"
-        f"{seek('a', t.src, _p(columns, SRC))}\n{seek('b', t.dst, _p(columns, DST))}\n"
-    )
+    a, b = (_p(columns, end, p) for end in (SRC, DST))
+    return f"{_each(columns, p)}{seek('a', t.src, a)}\n{seek('b', t.dst, b)}\n"
 
 
-def _map(columns: Sequence[str], own: Sequence[str] | None = None) -> str:
+def _map(columns: Sequence[str], own: Sequence[str] | None = None, p: str = "p") -> str:
     """Only for CREATE, which leaves out a null; MERGE would refuse it."""
-    return (
-        "{"
-        + ", ".join(f"{quoted(c)}: {_p(columns, c)}" for c in (columns if own is None else own))
-        + "}"
-    )
+    named = columns if own is None else own
+    return "{" + ", ".join(f"{quoted(c)}: {_p(columns, c, p)}" for c in named) + "}"
 
 
-def _set(name: str, columns: Sequence[str], *, leave: Sequence[str]) -> str:
-    parts = [f"{name}.{quoted(c)} = {_p(columns, c)}" for c in columns if c not in leave]
+def _set(name: str, columns: Sequence[str], *, leave: Sequence[str], p: str = "p") -> str:
+    parts = [f"{name}.{quoted(c)} = {_p(columns, c, p)}" for c in columns if c not in leave]
     return "\nSET " + ", ".join(parts) if parts else ""
 
 

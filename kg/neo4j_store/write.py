@@ -1,4 +1,4 @@
-"""Checked rows → nodes and edges: bulk load, upsert, delete.
+"""Checked rows → nodes and edges: bulk load, upsert.
 
 Everything the data can be wrong in is found before the first write. A call of up to
 `rows.TRANSACTION_ROWS` rows is one transaction, all or nothing. A larger one is a series of such:
@@ -26,7 +26,6 @@ from kg.neo4j_store.errors import CONSTRAINT
 from kg.neo4j_store.kinds import EdgeKind, NodeKind
 from kg.neo4j_store.rows import (
     STATEMENT_ROWS,
-    TRANSACTION_ROWS,
     Rows,
     gathered,
     in_order,
@@ -39,9 +38,6 @@ from kg.neo4j_store.writers import write_rounds
 from kg.schema import DST, SRC
 from kg.store import WriteCount
 from kg.touched import users_at
-
-DELETE_USERS = 500
-"""Users in one deleting transaction: each takes all its edges along."""
 
 
 def bulk_load(
@@ -106,20 +102,6 @@ def upsert(
             total += server.write(partial(merge, kind=kind, rows=distinct), again=(CONSTRAINT,))
             total += WriteCount(unchanged=part.num_rows - distinct.num_rows)
     return total
-
-
-def delete_users(server: Server, kind: NodeKind, user_ids: Sequence[str]) -> WriteCount:
-    """A block of users goes in one transaction; where it has too many edges for one, the edges go
-    first, and a call that was cut off is run again."""
-    ids = sorted(set(user_ids))
-    deleted = 0
-    for start in range(0, len(ids), DELETE_USERS):
-        keys = Column(ids[start : start + DELETE_USERS])
-        edges = server.read(partial(_attached, kind=kind, keys=keys))
-        while edges > TRANSACTION_ROWS:
-            edges -= server.write(partial(_detach, kind=kind, keys=keys))
-        deleted += server.write(partial(_delete, kind=kind, keys=keys))
-    return WriteCount(deleted=deleted, unchanged=len(ids) - deleted)
 
 
 def count(server: Server, kind: NodeKind | EdgeKind) -> int:
@@ -228,8 +210,8 @@ def update(tx: neo4j.ManagedTransaction, kind: NodeKind, rows: pa.Table) -> None
         expect(kind, result.single(strict=True)["n"], piece.num_rows)
 
 
-def params(rows: pa.Table) -> dict[str, Column]:
-    return {f"p{i}": sent(column) for i, column in enumerate(rows.columns)}
+def params(rows: pa.Table, p: str = "p") -> dict[str, Column]:
+    return {f"{p}{i}": sent(column) for i, column in enumerate(rows.columns)}
 
 
 def expect(kind: NodeKind | EdgeKind, done: int, rows: int) -> None:
@@ -293,17 +275,3 @@ def _counters(
     tx: neo4j.ManagedTransaction, statement: str, rows: pa.Table
 ) -> neo4j.SummaryCounters:
     return run(tx, statement, **params(rows)).consume().counters
-
-
-def _attached(tx: neo4j.ManagedTransaction, kind: NodeKind, keys: Column) -> int:
-    return int(run(tx, text.attached(kind), keys=keys).single(strict=True)["edges"])
-
-
-def _detach(tx: neo4j.ManagedTransaction, kind: NodeKind, keys: Column) -> int:
-    """A transaction's worth of the nodes' edges; how many are gone."""
-    result = run(tx, text.detach_some(kind), keys=keys, size=TRANSACTION_ROWS)
-    return result.consume().counters.relationships_deleted or TRANSACTION_ROWS
-
-
-def _delete(tx: neo4j.ManagedTransaction, kind: NodeKind, keys: Column) -> int:
-    return run(tx, text.delete_nodes(kind), keys=keys).consume().counters.nodes_deleted

@@ -16,6 +16,8 @@ import neo4j
 from neo4j.exceptions import ClientError, DriverError, Neo4jError
 
 HEAP, PAGE_CACHE = "1g", "512m"
+MEASURED_PAGE_CACHE = "6g"
+"""For tens of millions of edges; taken as the store grows, not at the start."""
 MEASURED = "KG_TEST_NEO4J_HEAP"
 """Set to a heap (4g), a server is run as in production, with all compilers, to be measured."""
 
@@ -66,7 +68,8 @@ def prepare(version: str, lib: Path, java: Path, java_version: int) -> tuple[dic
     template = Path(__file__).with_name("neo4j.conf").read_text(encoding="utf-8")
     measured = os.environ.get(MEASURED)
     heap = measured or HEAP
-    filled = {"{bolt_port}": str(port), "{heap}": heap, "{page_cache}": PAGE_CACHE}
+    page_cache = MEASURED_PAGE_CACHE if measured else PAGE_CACHE
+    filled = {"{bolt_port}": str(port), "{heap}": heap, "{page_cache}": page_cache}
     for hole, value in filled.items():
         template = template.replace(hole, value)
     if not version.startswith("5."):
