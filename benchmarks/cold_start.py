@@ -27,7 +27,7 @@ import torch
 
 from benchmarks.quality import SETS
 from gnn.baselines import popularity
-from gnn.catalogue import Catalogue, catalogue_of, on_catalogue, scorer_on
+from gnn.catalogue import Catalogue, catalogue_of, on_catalogue, places_of, scorer_on
 from gnn.config import PRESETS, TrainConfig
 from gnn.evaluate import Ints, Task, measure, task
 from gnn.fusion import Fusion
@@ -210,7 +210,7 @@ def stranger(
     told, its_text, _ = kept(graph, text, ~drawn, shown)
     reviews = None if its_text is None else TextVectors(reviews=its_text.reviews)
     device = trained.model.type_weight.device
-    placed = on_catalogue(catalogue, told)
+    placed = on_catalogue(catalogue, told, places_of(catalogue, told.items["itemId"]))
     known = inputs(placed, reviews, Seen(until=cut), trained.model.known, device)
     return scorer_on(catalogue, trained, known)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
@@ -50,6 +52,15 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.items)
 
+    @cached_property
+    def by_key(self) -> tuple[pl.Series, Ints]:
+        """[I] itemIds in order, to be searched, and the row of each"""
+        keys = pl.Series(self.items)
+        if keys.is_sorted():
+            return keys.set_sorted(), np.arange(len(keys))
+        row = keys.arg_sort()
+        return keys.gather(row).set_sorted(), row.to_numpy().astype(np.int64)
+
 
 def catalogue_of(graph: GraphTables, scorer: Scorer) -> Catalogue:
     """As of the scorer's moment."""
@@ -82,25 +93,24 @@ def _said(items: pa.Table) -> pa.Table:
 
 
 def places_of(catalogue: Catalogue, items: pa.ChunkedArray) -> Ints:
-    """[N] row of each item, all of them different, among the catalogue's; -1 for one that came
-    later. Items that are few are what is hashed, not the catalogue: a tenth of the time."""
-    asked = items.cast(pa.string()).combine_chunks()
-    if len(asked) > len(catalogue):
-        found = pc.fill_null(pc.index_in(asked, catalogue.items), -1)
-        return np.asarray(found.to_numpy(), np.int64)
-    number = pc.index_in(catalogue.items, asked)
-    there = np.flatnonzero(pc.is_valid(number))
-    place = np.full(len(asked), -1, np.int64)
-    place[pc.drop_null(number).to_numpy()] = there
-    return place
+    """[N] row of each item among the catalogue's; -1 for one that came later."""
+    keys, row = catalogue.by_key
+    asked = pl.Series(items.cast(pa.string()))
+    if not len(keys):
+        return np.full(len(asked), -1, np.int64)
+    at = np.minimum(keys.search_sorted(asked).to_numpy(), len(keys) - 1).astype(np.int64)
+    return np.where((keys[at] == asked).to_numpy(), row[at], -1)
 
 
 def with_newcomers(
-    catalogue: Catalogue, model: Encoder, graph: GraphTables, text: TextVectors | None
+    catalogue: Catalogue,
+    model: Encoder,
+    graph: GraphTables,
+    text: TextVectors | None,
+    came: Ints,
 ) -> Catalogue:
-    """The catalogue and, after its rows, the items of `graph` that came later, by their text and
-    categories alone: nobody is known to have taken them up."""
-    came = np.flatnonzero(places_of(catalogue, graph.items["itemId"]) < 0)
+    """The catalogue and, after its rows, the items of `graph` in the rows `came`, which are not in
+    it, by their text and categories alone: nobody is known to have taken them up."""
     if not len(came):
         return catalogue
     n, old = len(came), len(catalogue)
@@ -171,10 +181,9 @@ def _wider(linear: LinearFilter, n: int) -> LinearFilter:
     )
 
 
-def on_catalogue(catalogue: Catalogue, graph: GraphTables) -> GraphTables:
-    """Users, their edges and ties, with the catalogue's items and categories (`graph` has but the
-    items its users touched, all of which the catalogue must know)."""
-    place = places_of(catalogue, graph.items["itemId"])
+def on_catalogue(catalogue: Catalogue, graph: GraphTables, place: Ints) -> GraphTables:
+    """Users, their edges and ties, with the catalogue's items and categories. `place` [N] is the
+    catalogue's row of each item that `graph` has: but those its users touched."""
     behaviour = {}
     for kind, table in graph.behaviour.items():
         item = place[rows_of(table, "dst", len(place), kind)]
@@ -204,16 +213,24 @@ def items_alone(catalogue: Catalogue) -> GraphTables:
     )
 
 
-def scorer_on(catalogue: Catalogue, trained: Trained, known: Inputs) -> Scorer:
-    """The model looking at some users, with the items as they were published."""
-    device = known.device
-    moment = Snapshot(
-        until=None,
-        users_of_item=torch.from_numpy(catalogue.users_of_item).to(device),
-        prior=torch.from_numpy(catalogue.bias).to(device),
-        reviews=None,
-        states=torch.from_numpy(catalogue.vector).to(device) / trained.model.scale,
+def as_published(catalogue: Catalogue, model: Encoder) -> Snapshot:
+    """What is known of the catalogue's items, which do not change."""
+    device = model.type_weight.device
+    users_of_item, prior, item = (
+        torch.from_numpy(x).to(device)
+        for x in (catalogue.users_of_item, catalogue.bias, catalogue.vector)
     )
+    with torch.no_grad():
+        states = item / model.scale
+    return Snapshot(None, users_of_item, prior, reviews=None, states=states, item=item)
+
+
+def scorer_on(
+    catalogue: Catalogue, trained: Trained, known: Inputs, moment: Snapshot | None = None
+) -> Scorer:
+    """The model looking at some users, with the items as they were published: the moment, where it
+    stands already."""
+    moment = moment or as_published(catalogue, trained.model)
     linear = catalogue.linear or no_filter(len(catalogue))
     return Scorer(
         trained.model, known, moment, trained.fusion, 0, trained.seed, linear, trained.ranker,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,8 @@ class Categories:
     """[C] categoryId"""
     names: pa.Array
     """[C] name, or the id where there is none"""
+    direct: sp.csr_array
+    """[I, C] float32, 1 where the source puts an item in a category itself"""
     members: sp.csr_array
     """[I, C] float32, 1 where the item is in the category or in a narrower one. An item of a
     sensitive category is in none: what it says must not show in a broader one."""
@@ -40,6 +43,19 @@ class Categories:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def share(self) -> sp.csr_array:
+        """[I, C] the narrowest categories of each item as equal parts of 1; none for private
+        items."""
+        broader = (self.direct @ self.narrower.astype(np.float32).T) > 0
+        narrowest = (self.direct - self.direct.multiply(broader)).tocsr()
+        shown = sp.diags_array((~self.private_items).astype(np.float32))
+        narrowest = (shown @ narrowest).tocsr()
+        narrowest.eliminate_zeros()
+        number = np.diff(narrowest.indptr)
+        each = np.repeat(1 / np.maximum(number, 1), number).astype(np.float64)
+        return sp.csr_array((each, narrowest.indices, narrowest.indptr), narrowest.shape)
+
 
 def categories_of(graph: GraphTables, sensitive: Set[str] = frozenset()) -> Categories:
     """Everything under a sensitive category is sensitive too."""
@@ -48,7 +64,7 @@ def categories_of(graph: GraphTables, sensitive: Set[str] = frozenset()) -> Cate
     up = _closure(_pairs(graph.category_parent, (n, n)))
     said = pc.is_in(ids, pa.array(sorted(sensitive), pa.string())).to_numpy(zero_copy_only=False)
     blocked = (up @ said.astype(np.float32)) > 0
-    direct = direct_members(graph)
+    direct = _pairs(graph.item_category, (graph.items.num_rows, n))
     members = (direct @ up).tocsr()
     private_items = (members @ blocked.astype(np.float32)) > 0
     shown = sp.diags_array((~private_items).astype(np.float32))
@@ -61,17 +77,13 @@ def categories_of(graph: GraphTables, sensitive: Set[str] = frozenset()) -> Cate
     return Categories(
         ids=ids,
         names=_names(graph.categories),
+        direct=direct,
         members=members,
         narrower=narrower.astype(np.bool_),
         allowed=np.asarray(members.sum(axis=0)).ravel() > 0,
         private_items=private_items,
         unknown=tuple(sorted(set(sensitive) - set(ids.to_pylist()))),
     )
-
-
-def direct_members(graph: GraphTables) -> sp.csr_array:
-    """[I, C] float32, 1 where the source puts an item in a category itself."""
-    return _pairs(graph.item_category, (graph.items.num_rows, graph.categories.num_rows))
 
 
 def _pairs(edges: pa.Table, shape: tuple[int, int]) -> sp.csr_array:

@@ -24,7 +24,7 @@ from gnn.rhythm import TREND_DAYS, YEAR, activity_hours, moments, seasonality, t
 from gnn.tags import choices, tags
 from gnn.tone import likes_and_dislikes, reviews_with_text, tone_trend, tones_of, user_tone
 from gnn.value import expected_value
-from gnn.variety import explorer, interest_drift, shares_of
+from gnn.variety import explorer, interest_drift
 from gnn.waiting import comings, expected_days
 from gnn.windows import DAY
 
@@ -87,10 +87,10 @@ class Material:
         shown = self.look.shown
         return shown.where(shown.positive)
 
-    @cached_property
+    @property
     def share(self) -> sp.csr_array:
         """[I, C]"""
-        return shares_of(self.look.graph, self.look.categories)
+        return self.look.categories.share
 
     @property
     def unknown(self) -> Doubles:

@@ -28,6 +28,8 @@ class Snapshot:
     """[I, t] mean vector of each item's reviews before it"""
     states: Tensor | None = None
     """[I, d] of the items, where they stand already"""
+    item: Tensor | None = None
+    """[I, d] their side of the score, where it stands already"""
 
 
 def snapshot(inputs: Inputs, until: int | None, half_life: float | None) -> Snapshot:
@@ -159,7 +161,12 @@ def vectors(model: Encoder, inputs: Inputs, moment: Snapshot) -> Vectors:
         users = users + model.friend_weight(f, told)[:, None] * total
     length = model.length(told, tied(sums, told))
     users = length[:, None] * F.normalize(users, dim=1)
-    return Vectors(users, model.scale * states, moment.prior)
+    return Vectors(users, item_side(model, moment, states), moment.prior)
+
+
+def item_side(model: Encoder, moment: Snapshot, states: Tensor) -> Tensor:
+    """[I, d] of the score, of items with these states."""
+    return model.scale * states if moment.item is None else moment.item
 
 
 @torch.no_grad()
@@ -197,7 +204,8 @@ def encoded(model: Encoder, inputs: Inputs, moment: Snapshot) -> Encoded:
         Hop(kind, _np(user), _np(other), _np(edge), _np(c * shrink[user]), _np(message))
         for kind, user, other, edge, c, message in parts
     )
-    return Encoded(_np(total * shrink[:, None]), _np(model.scale * states), _np(moment.prior), hops)
+    item = item_side(model, moment, states)
+    return Encoded(_np(total * shrink[:, None]), _np(item), _np(moment.prior), hops)
 
 
 _Parts = list[tuple[str, Tensor, Tensor, Tensor, Tensor, Tensor]]

@@ -31,7 +31,6 @@ from gnn.split import Split
 from gnn.tables import GraphTables, TextVectors
 from gnn.tone import fit_tone, judge_tone
 from gnn.value import ValueModel
-from gnn.variety import shares_of
 from gnn.windows import HORIZON_DAYS, Window, Windows, windows_of
 
 FEWEST_USERS = 2_000
@@ -241,7 +240,7 @@ def _next(
 ) -> list[dict[str, Any]]:
     test = windows.test
     rows = drawn_users(known_users(past, graph.users, test.at), np.random.default_rng(seed))
-    share = shares_of(graph, categories)
+    share = categories.share
     return judge_next(past, test.before, test.after, interest, rows, categories, share)
 
 

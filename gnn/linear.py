@@ -60,7 +60,8 @@ class LinearFilter:
     def two_hop(self, rows: sp.csr_matrix, into: float = INTO) -> Scores:
         """[B, I] from users' item rows [B, I], without D_i^-out."""
         if into != INTO:
-            rows = rows @ sp.diags(_power(self.users_of_item, INTO - into), dtype=np.float32)
+            rows = rows.copy()
+            rows.data *= self.fade(into - INTO)[rows.indices]
         near = rows @ self.first_hop
         if not self.is_crowded:
             return np.asarray((near @ self.second_hop).toarray(), np.float32)
@@ -86,8 +87,14 @@ class LinearFilter:
         return self.second_hop.T.tocsr()
 
     def fade(self, out: float) -> Scores:
-        """[I] D_i^-out"""
-        return _power(self.users_of_item, -out)
+        """[I] D_i^-out, not to be changed"""
+        if out not in self._faded:
+            self._faded[out] = _power(self.users_of_item, -out)
+        return self._faded[out]
+
+    @cached_property
+    def _faded(self) -> dict[float, Scores]:
+        return {}
 
     def user_band(self, rows: sp.csr_matrix) -> Scores:
         """[B, k] users' part of the band, over the root of how many items they have; zeros of

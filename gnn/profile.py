@@ -31,7 +31,6 @@ from gnn.similar import effective_rank, mean_cosine, nearest_users
 from gnn.tables import Candidate, GraphTables, TextVectors
 from gnn.track import Tracker
 from gnn.train import refit, train
-from gnn.variety import shares_of
 from gnn.warm import check_width
 from gnn.windows import last_moment
 
@@ -158,7 +157,7 @@ def profile_graph(
     if clusters:
         clusters = extend_clusters(clusters, window.before, encoded.item)
         graph = with_clusters(graph, clusters)
-    share = shares_of(graph, categories_of(graph, sensitive))
+    share = categories_of(graph, sensitive).share
     graph = with_price_places(graph, share, window.at)
     claim = Claim(version, as_of, fitted.horizon_days)
     look = look_at(graph, text, window, scorer, fitted, claim, sensitive=sensitive)

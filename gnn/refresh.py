@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gnn.attribute_model import AttributeModel
 from gnn.catalogue import (
     Catalogue,
+    as_published,
     items_alone,
     no_filter,
     on_catalogue,
@@ -20,7 +21,9 @@ from gnn.catalogue import (
     scorer_on,
     with_newcomers,
 )
+from gnn.categories import Categories, categories_of
 from gnn.columns import attributes
+from gnn.encode import Snapshot
 from gnn.fitted import Fitted, final_window
 from gnn.graph import Ints, events
 from gnn.inputs import ItemRows, inputs, item_rows
@@ -51,10 +54,27 @@ class Kept:
         linear = self.catalogue.linear if self.trained.beside else None
         return linear or no_filter(len(self.catalogue))
 
+    # what stands still while users change is made once, and not for each of them
+
     @cached_property
     def item_rows(self) -> ItemRows:
         """Of the catalogue's items"""
         return item_rows(items_alone(self.catalogue), self.trained.model.known)
+
+    @cached_property
+    def moment(self) -> Snapshot:
+        """Of the catalogue's items"""
+        return as_published(self.catalogue, self.trained.model)
+
+    def categories(self, sensitive: frozenset[str]) -> Categories:
+        """Of the catalogue's items"""
+        if sensitive not in self._categories:
+            self._categories[sensitive] = categories_of(items_alone(self.catalogue), sensitive)
+        return self._categories[sensitive]
+
+    @cached_property
+    def _categories(self) -> dict[frozenset[str], Categories]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -90,12 +110,15 @@ def profile_users(
     An item that came after the release counts by its text and categories. Raises GraphError and
     ModelError as `gnn.inputs`."""
     trained, fitted, standing = kept.trained, kept.fitted, kept.standing
-    catalogue = with_newcomers(kept.catalogue, trained.model, graph, text)
-    new = len(catalogue) - len(kept.catalogue)
+    place = places_of(kept.catalogue, graph.items["itemId"])
+    came = np.flatnonzero(place < 0)
+    place[came] = len(kept.catalogue) + np.arange(len(came))
+    catalogue = with_newcomers(kept.catalogue, trained.model, graph, text, came)
+    new = len(came)
     if new:
         least = np.full(new, standing.share.min(initial=1), np.float32)
         standing = replace(standing, share=np.concatenate([standing.share, least]))
-    graph = on_catalogue(catalogue, graph)
+    graph = on_catalogue(catalogue, graph, place)
     reviews = None if text is None else TextVectors(reviews=text.reviews)
     window = final_window(events(graph), as_of, fitted.horizon_days)
     known = inputs(
@@ -106,11 +129,12 @@ def profile_users(
         trained.model.type_weight.device,
         None if new else kept.item_rows,
     )
-    scorer = scorer_on(catalogue, trained, known)
+    scorer = scorer_on(catalogue, trained, known, None if new else kept.moment)
     claim = Claim(version, as_of, fitted.horizon_days)
     look = look_at(
-        graph, reviews, window, scorer, fitted, claim, sensitive=sensitive, usual=standing.usual
-    )
+        graph, reviews, window, scorer, fitted, claim, sensitive=sensitive, usual=standing.usual,
+        categories=None if new else kept.categories(sensitive),
+    )  # fmt: skip
     columns, _ = attributes(look, fitted, standing)
     vectors = scorer.encoded.user
     everyone = user_table(graph.users["userId"], vectors, columns, claim)

@@ -18,7 +18,6 @@ from gnn.grouping import APART, SMALLEST, Method, grouped
 from gnn.orders import monetary
 from gnn.segments import Names, centred, mass_of, said, segments_of
 from gnn.tables import GraphTables
-from gnn.variety import shares_of
 from gnn.windows import Window
 
 Floats = NDArray[np.float32]
@@ -150,7 +149,7 @@ def fit_number(
     if test.at is not None:
         activity = activity_of(test.before, graph, test.at)
         groupings["value tier (RFM)"] = value_tier(activity, monetary(graph, test.at))
-    share = shares_of(graph, categories)
+    share = categories.share
     liked = counts(test.before.where(test.before.positive)) @ share
     quality = judge_groupings(groupings, liked, test.after, share)
     return number, {"segments_tried": tried, "segment_quality": quality}

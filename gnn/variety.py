@@ -6,28 +6,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from gnn.categories import Categories, direct_members
 from gnn.features import counts
 from gnn.graph import Events
-from gnn.tables import GraphTables
 
 Doubles = NDArray[np.float64]
 
 FEWEST_FOR_DRIFT = 8
 """Positive events in categories, half of them older and half newer"""
-
-
-def shares_of(graph: GraphTables, categories: Categories) -> sp.csr_array:
-    """[I, C] the narrowest categories of each item as equal parts of 1; none for private items."""
-    direct = direct_members(graph)
-    broader = (direct @ categories.narrower.astype(np.float32).T) > 0
-    narrowest = (direct - direct.multiply(broader)).tocsr()
-    shown = sp.diags_array((~categories.private_items).astype(np.float32))
-    narrowest = (shown @ narrowest).tocsr()
-    narrowest.eliminate_zeros()
-    number = np.diff(narrowest.indptr)
-    each = np.repeat(1 / np.maximum(number, 1), number).astype(np.float64)
-    return sp.csr_array((each, narrowest.indices, narrowest.indptr), narrowest.shape)
 
 
 def explorer(liked: Events, share: sp.csr_array) -> Doubles:

@@ -9,7 +9,6 @@ import pytest
 from gnn.categories import categories_of
 from gnn.goods import PLACE, brand_affinity, median_of, price_band, with_price_places
 from gnn.graph import events
-from gnn.variety import shares_of
 from tests.gnn.planted import DAY, acts, tables
 
 PRICES = [1.0, 2.0, 2.0, 4.0, 100.0, None, 7.0, 8.0]
@@ -29,7 +28,7 @@ def shop(rows, behaviour="VIEWED", at=None, **more):
 
 
 def placed(graph, at=None):
-    return with_price_places(graph, shares_of(graph, categories_of(graph)), at)
+    return with_price_places(graph, categories_of(graph).share, at)
 
 
 def places(graph, at=None):

@@ -5,7 +5,7 @@ import pytest
 
 from gnn.categories import categories_of
 from gnn.graph import events
-from gnn.variety import explorer, interest_drift, shares_of
+from gnn.variety import explorer, interest_drift
 from tests.gnn.planted import acts, tables
 
 # eight items, two to each of categories 0 to 3; 0 and 1 are under 4
@@ -17,7 +17,7 @@ def looked_at(rows, sensitive=frozenset()):
     user, item = zip(*rows, strict=True)
     views = acts(user, item, list(range(len(user))))
     graph = tables(max(user) + 1, 8, {"VIEWED": views}, category_of=OF, parents=[(0, 4), (1, 4)])
-    return events(graph), shares_of(graph, categories_of(graph, sensitive))
+    return events(graph), categories_of(graph, sensitive).share
 
 
 def test_an_item_counts_for_its_narrowest_categories():
@@ -27,7 +27,7 @@ def test_an_item_counts_for_its_narrowest_categories():
     more = graph.item_category.slice(0, 0).schema.empty_table()
     pairs = {"src": [0, 0, 1, 1], "dst": [0, 2, 0, 1]}
     graph.__dict__["item_category"] = more.from_pydict(pairs)
-    share = shares_of(graph, categories_of(graph)).toarray()
+    share = categories_of(graph).share.toarray()
     assert share.tolist() == [[1, 0, 0], [0.5, 0.5, 0]]
 
 
