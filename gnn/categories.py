@@ -12,9 +12,11 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from gnn.lookup import Lookup
 from gnn.tables import GraphTables
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class Categories:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def has(self, item: Ints, category: Ints) -> Bools:
+        """[N] whether the item is in the category, or in a narrower one."""
+        return self._entries(item, category) > 0
+
+    @cached_property
+    def _entries(self) -> Lookup:
+        return Lookup(self.members)
 
     @cached_property
     def share(self) -> sp.csr_array:

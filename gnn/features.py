@@ -181,25 +181,6 @@ def counts(events: Events, weight: Floats | None = None) -> sp.csr_array:
     return sp.coo_array((data, (events.user, events.item)), shape).tocsr()
 
 
-class Lookup:
-    """Single entries of a sparse matrix, many at a time."""
-
-    def __init__(self, matrix: sp.csr_array) -> None:
-        stored = matrix.tocoo()
-        self._wide = np.int64(matrix.shape[1])
-        key = stored.coords[0] * self._wide + stored.coords[1]
-        order = np.argsort(key, kind="stable")
-        self._key, self._value = key[order], stored.data[order]
-
-    def __call__(self, rows: Ints, columns: Ints) -> Floats:
-        """[N] `matrix[rows[n], columns[n]]`"""
-        if not len(self._key):
-            return np.zeros(len(rows), np.float32)
-        wanted = rows * self._wide + columns
-        at = np.minimum(np.searchsorted(self._key, wanted), len(self._key) - 1)
-        return np.where(self._key[at] == wanted, self._value[at], 0).astype(np.float32)
-
-
 def _of(
     categories: Categories, events: Events, which: Bools, weight: Floats | None = None
 ) -> sp.csr_array:

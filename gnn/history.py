@@ -7,16 +7,17 @@ their freshness, and among the friends by how much of their taste lies in the ca
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gnn.calibration import Calibration
 from gnn.evidence import Parts, Sources, blocks, spread
-from gnn.features import PRIOR_EVENTS, Lookup, Past
+from gnn.features import PRIOR_EVENTS, Past
 from gnn.graph import Events, Seen, ties
+from gnn.lookup import Lookup
 from gnn.tables import GraphTables
 
 Floats = NDArray[np.float32]
@@ -50,16 +51,21 @@ def own_events(seen: Events, fresh: Floats, sources: Sources) -> Own:
     )
 
 
-def own_parts(own: Own, user: Ints, target: Ints, lift: Floats, members: sp.csr_array) -> Parts:
-    """Each claim's `lift` [P] shared among the user's events with items that belong to the target
-    (`members` [I, T])."""
-    belongs = Lookup(members)
+def own_parts(
+    own: Own,
+    user: Ints,
+    target: Ints,
+    lift: Floats,
+    belongs: Callable[[Ints, Ints], NDArray[np.bool_]],
+) -> Parts:
+    """Each claim's `lift` [P] shared among the user's events with items that belong to the target:
+    `belongs` says of N items and targets whether each does."""
     found = [Parts.none()]
     lifted = np.flatnonzero(lift > 0)
     for piece in blocks(np.diff(own.indptr)[user[lifted]], ROWS_A_BLOCK):
         claims = lifted[piece]
         n, event = spread(user[claims], own.indptr)
-        inside = belongs(own.item[event], target[claims][n]) > 0
+        inside = belongs(own.item[event], target[claims][n])
         n, event = n[inside], event[inside]
         total = np.bincount(n, own.fresh[event], minlength=len(claims))
         part = lift[claims][n] * own.fresh[event] / np.maximum(total[n], 1e-12)

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from gnn.calibration import Calibration, fit_calibration, judge
 from gnn.evaluate import BLOCK_CELLS
-from gnn.features import Lookup, Past, counts, decay
+from gnn.features import Past, counts, decay
 from gnn.interests import Interests
+from gnn.lookup import Lookup
 from gnn.windows import Window
 
 Floats = NDArray[np.float32]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gnn.attributes import Fifths, activity_of, fifths_of
@@ -159,7 +158,7 @@ def _of_categories(look: Look, found: Interests, calibration: Calibration) -> Ev
     )
 
     def of(weight: Floats, lift: Floats) -> Evidence:
-        more = own_parts(look.own, user, category, lift, look.categories.members) + friends
+        more = own_parts(look.own, user, category, lift, look.categories.has) + friends
         return evidence_of(
             look.sources, user, category, past.centre, weight=weight, more=more.in_order()
         )
@@ -172,14 +171,17 @@ def _of_categories(look: Look, found: Interests, calibration: Calibration) -> Ev
     return of(np.where(bare, 0, weight), np.where(bare, 1, lift))
 
 
-def item_interests(look: Look, fitted: Fitted, standing: Standing, rows: Ints) -> pa.Table:
-    """INTERESTED_IN.Item of some users; no rows where no chance could be calibrated."""
+def item_interests(
+    look: Look, fitted: Fitted, standing: Standing, rows: Ints, usual: Floats | None = None
+) -> pa.Table:
+    """INTERESTED_IN.Item of some users; no rows where no chance could be calibrated. `usual` is
+    `usual_item`, where it stands already."""
     found, evidence = Interests.none(), Evidence.none()
     if fitted.item is not None:
         shelf = _shelf(look, fitted, standing.share)
         known = rows[look.past.has_evidence[rows]]
         found = top_items(look.scorer, shelf, look.past, known, fitted.item)
-        evidence = _of_items(look, found)
+        evidence = _of_items(look, found, usual)
     return _table(look, found, evidence, look.graph.items["itemId"])
 
 
@@ -193,15 +195,19 @@ def _shelf(look: Look, fitted: Fitted, share: Floats | None) -> Shelf:
     )
 
 
-def _of_items(look: Look, found: Interests) -> Evidence:
+def usual_item(item: Floats, bias: Floats) -> Floats:
+    """[d] mean of the items' vectors [I, d], by popularity"""
+    popularity = np.exp(bias - bias.max())
+    return np.asarray(popularity @ item / popularity.sum())
+
+
+def _of_items(look: Look, found: Interests, usual: Floats | None) -> Evidence:
     """What the vectors take from each edge towards a new item; for a known one, the user's own
     events with it."""
     encoded = look.scorer.encoded
-    popularity = np.exp(encoded.bias - encoded.bias.max())
-    usual = popularity @ encoded.item / popularity.sum()
+    usual = usual_item(encoded.item, encoded.bias) if usual is None else usual
     again = found.observed.astype(np.float32)
-    itself = sp.eye_array(len(encoded.item), dtype=np.float32, format="csr")
-    more = own_parts(look.own, found.user, found.target, again, itself)
+    more = own_parts(look.own, found.user, found.target, again, np.equal)
     claimed, target = np.unique(found.target, return_inverse=True)  # few, of very many
     return evidence_of(
         look.sources,

@@ -28,7 +28,7 @@ from gnn.fitted import Fitted, final_window
 from gnn.graph import Ints, events
 from gnn.inputs import ItemRows, inputs, item_rows
 from gnn.linear import LinearFilter
-from gnn.portrait import Standing, category_interests, item_interests, look_at
+from gnn.portrait import Standing, category_interests, item_interests, look_at, usual_item
 from gnn.profile_tables import Claim, similar_table, user_table
 from gnn.similar import nearest_users
 from gnn.tables import GraphTables, TextVectors
@@ -65,6 +65,11 @@ class Kept:
     def moment(self) -> Snapshot:
         """Of the catalogue's items"""
         return as_published(self.catalogue, self.trained.model)
+
+    @cached_property
+    def usual_item(self) -> Floats:
+        """[d]"""
+        return usual_item(self.catalogue.vector, self.catalogue.bias)
 
     def categories(self, sensitive: frozenset[str]) -> Categories:
         """Of the catalogue's items"""
@@ -142,7 +147,9 @@ def profile_users(
         users=everyone.take(pa.array(rows)),
         edges={
             "INTERESTED_IN.Category": category_interests(look, fitted, standing, rows),
-            "INTERESTED_IN.Item": item_interests(look, fitted, standing, rows),
+            "INTERESTED_IN.Item": item_interests(
+                look, fitted, standing, rows, None if new else kept.usual_item
+            ),
         },
         vectors=vectors[rows],
     )

@@ -13,10 +13,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from gnn.features import Lookup
 from gnn.goods import leading
 from gnn.graph import Events
 from gnn.lexicon import in_english, is_english_source, vader, vader_of_english
+from gnn.lookup import Lookup
 from gnn.orders import ratio
 from gnn.sentiment import FAVOURABLE, UNFAVOURABLE, SentimentModel, fit_sentiment
 from gnn.split import Part, Split

@@ -36,13 +36,14 @@ def interest_drift(liked: Events, share: sp.csr_array) -> Doubles:
     number = np.bincount(placed.user, minlength=placed.n_users)
     turn = np.arange(len(placed)) - np.searchsorted(placed.user, placed.user)
     older = turn < number[placed.user] // 2
-    own = np.asarray(share.multiply(share).sum(axis=1)).ravel()
     halves = []
     for half in (placed.where(older), placed.where(~older)):
         mix = (counts(half) @ share).tocsr()
         n = np.bincount(half.user, minlength=half.n_users).astype(np.float64)
         alike = np.asarray(mix.multiply(mix).sum(axis=1)).ravel()
-        alike -= np.bincount(half.user, own[half.item], half.n_users)
+        of_event = share[half.item]
+        with_itself = np.asarray(of_event.multiply(of_event).sum(axis=1)).ravel()
+        alike -= np.bincount(half.user, with_itself, half.n_users)
         halves.append((mix, n, alike / np.maximum(n * (n - 1), 1)))
     (old, n_old, within_old), (new, n_new, within_new) = halves
     across = np.asarray(old.multiply(new).sum(axis=1)).ravel() / np.maximum(n_old * n_new, 1)

@@ -63,19 +63,19 @@ def test_the_lift_is_what_the_score_loses_without_the_events():
 
 def test_fresh_events_carry_more():
     """Ten days against forty with a half-life of thirty: twice as much."""
-    parts = named(own_parts(OWN, WHO, WHAT, np.array([3], np.float32), CATEGORIES.members))
+    parts = named(own_parts(OWN, WHO, WHAT, np.array([3], np.float32), CATEGORIES.has))
     assert parts == pytest.approx({"PURCHASED:e0": 2, "PURCHASED:e1": 1}, rel=1e-3)
 
 
 def test_events_elsewhere_carry_nothing_of_it():
     """The purchase in category 1 is no evidence for category 0."""
-    parts = named(own_parts(OWN, WHO, WHAT, np.array([3], np.float32), CATEGORIES.members))
+    parts = named(own_parts(OWN, WHO, WHAT, np.array([3], np.float32), CATEGORIES.has))
     assert "PURCHASED:e2" not in parts
 
 
 def test_without_a_lift_there_are_no_parts():
     """Where events in a category do not raise the score they are not cited for it."""
-    nothing = own_parts(OWN, WHO, WHAT, np.array([0], np.float32), CATEGORIES.members)
+    nothing = own_parts(OWN, WHO, WHAT, np.array([0], np.float32), CATEGORIES.has)
     assert len(nothing.claim) == 0
 
 
@@ -96,7 +96,7 @@ def test_friends_share_what_they_add_to_the_score():
 
 def test_vectors_and_history_are_added_up_by_event():
     """One event, one line of evidence: its exact part and its share of the lift."""
-    lift = own_parts(OWN, WHO, WHAT, np.array([3], np.float32), CATEGORIES.members)
+    lift = own_parts(OWN, WHO, WHAT, np.array([3], np.float32), CATEGORIES.has)
     plain = evidence_of(SOURCES, WHO, WHAT, PAST.centre)
     both = evidence_of(SOURCES, WHO, WHAT, PAST.centre, more=lift.in_order())
     assert names_of(both, SOURCES)[0].as_py()[:2] == ["PURCHASED:e0", "PURCHASED:e1"]
