@@ -288,3 +288,24 @@ def test_files_cut_short_are_named(made, tmp_path):
     (tmp_path / "kept.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match="train a new release"):
         load_kept_model(tmp_path)
+
+
+def test_what_stands_still_is_left_as_it_was(kept):
+    """Others, an item that is private and one that is new, in between: the same profile after
+    them, bit for bit."""
+    before = renewed(kept, SHOP.graph, SOME[:1])
+    renewed(kept, SHOP.graph, SOME[1:])
+    private = frozenset(SHOP.graph.categories["categoryId"][:1].to_pylist())
+    assert renewed(kept, SHOP.graph, SOME[:1], sensitive=private).edges != before.edges
+    items = SHOP.graph.items
+    new = pc.replace_with_mask(
+        items["itemId"].combine_chunks(),
+        pa.array(np.arange(items.num_rows) == 3),
+        pa.array(["one more"]),
+    )
+    strange = replace(SHOP.graph, items=items.set_column(0, "itemId", new))
+    renewed(kept, strange, SOME)
+    after = renewed(kept, SHOP.graph, SOME[:1])
+    assert after.users == before.users
+    assert after.edges == before.edges
+    assert np.array_equal(after.vectors, before.vectors)
