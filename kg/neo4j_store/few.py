@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import neo4j
@@ -76,20 +76,17 @@ def _types_of(ask: Asked) -> dict[str, Type]:
     return {SRC: Type.STRING, DST: Type.STRING, **{n: kinds[n] for n in ask.names}}
 
 
-def _together(asks: Sequence[Asked]) -> Iterator[list[tuple[int, pa.ChunkedArray]]]:
-    """(place among what was asked, users) of each statement: USERS of one type, or fewer of
-    several."""
-    group: list[tuple[int, pa.ChunkedArray]] = []
-    room = USERS
-    for k, ask in enumerate(asks):
-        for part in pieces(pa.table({"key": ask.users}), USERS):
-            if group and part.num_rows > room:
-                yield group
-                group, room = [], USERS
-            group.append((k, part["key"]))
-            room -= part.num_rows
-    if group:
-        yield group
+def _together(asks: Sequence[Asked]) -> list[list[tuple[int, pa.ChunkedArray]]]:
+    """(place among what was asked, users) of each statement: one of all of them for few users, else
+    one for each page. Nothing between, of which there were a text, and a plan, for each mixture."""
+    parts = [
+        (k, page["key"])
+        for k, ask in enumerate(asks)
+        for page in pieces(pa.table({"key": ask.users}), USERS)
+    ]
+    if sum(len(users) for _, users in parts) > USERS:
+        return [[part] for part in parts]
+    return [parts] if parts else []
 
 
 def renew_profiles(
