@@ -84,7 +84,8 @@ def look_at(
     """`usual` is what the whole graph said, where `graph` holds but some of its users; `categories`
     are its own, where they stand already."""
     encoded, half_life = scorer.encoded, fitted.half_life_days
-    categories = categories or categories_of(graph, sensitive)
+    if categories is None:
+        categories = categories_of(graph, sensitive)
     past = past_of(graph, window, encoded, categories, half_life_days=half_life, usual=usual)
     sources = sources_of(encoded, graph, categories.private_items)
     own = own_events(window.before, decay(window.before, window.at, half_life), sources)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import neo4j
 import pytest
@@ -46,9 +47,9 @@ def statements(shop: GraphStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Their texts, from now on."""
     sent: list[str] = []
 
-    def noted(tx: neo4j.ManagedTransaction, text: str, *args: object, **more: object) -> object:
+    def noted(tx: neo4j.ManagedTransaction, text: str, *args: Any, **more: Any) -> object:
         sent.append(text)
-        return run(tx, text, *args, **more)  # type: ignore[arg-type]
+        return run(tx, text, *args, **more)
 
     monkeypatch.setattr(few, "run", noted)
     return sent
